@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * daxcolor.conf and host descriptions (--simulate): GLib key files with the
+ * same [cache N] sections. Unknown sections and keys are errors.
+ *
+ *   [daxcolor]                     # daxcolor.conf only
+ *   zero = before-use              # or never
+ *   wait = 30                      # seconds to wait for other processes
+ *   qemu_conf = /etc/libvirt/qemu.conf
+ *
+ *   [cache 1]                      # the memory-side cache in front of node 1
+ *   kind = rotate                  # rotate (default), skew, ranges
+ *   size = 4GiB                    # of the cache
+ *   colors = 4                     # instead of size, with granule
+ *   granule = 1GiB                 # default: daxc_granule_for(size, base)
+ *   base = 0x100000000             # default 0
+ *   extended_linear = false
+ *   ranges = 0x100000000-0x13fffffff:0; 0x140000000-0x17fffffff:1
+ *
+ *   [host]                         # host descriptions only
+ *   description = two-socket Xeon in memory mode
+ *   distance = 10 21; 21 10        # SLIT rows
+ *
+ *   [region 0]                     # host descriptions only
+ *   start = 0x100000000
+ *   size = 8GiB
+ *   node = 1
+ *   align = 2MiB
+ */
+#pragma once
+
+#include <daxcolor/geometry.h>
+#include <daxcolor/host.h>
+
+G_BEGIN_DECLS
+
+typedef enum {
+	DAXC_ZERO_BEFORE_USE, /* dirty granules are zeroed before a guest gets them */
+	DAXC_ZERO_NEVER,      /* guests can read what the last one left: tests only */
+} DaxcZeroPolicy;
+
+/**
+ * DaxcConfig:
+ * @domains: (element-type DaxcCacheDomain): from [cache N], not yet checked
+ *   against each other
+ * @regions: (element-type DaxcRegion): host descriptions
+ * @distances: (element-type guint8): n_nodes x n_nodes, row by row; empty
+ *   when not given
+ */
+typedef struct {
+	DaxcZeroPolicy zero;
+	guint wait_ms;
+	char *qemu_conf;
+	GPtrArray *domains;
+	char *description;
+	GPtrArray *regions;
+	GArray *distances;
+	guint n_nodes;
+} DaxcConfig;
+
+/* Everything at its default. */
+DaxcConfig *daxc_config_new(void);
+void daxc_config_free(DaxcConfig *config);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcConfig, daxc_config_free)
+
+/**
+ * daxc_config_load:
+ * @must_exist: else a missing file means all defaults
+ *
+ * Fails with DAXC_ERROR_INVALID, naming file, section and key, or
+ * DAXC_ERROR_NOT_FOUND.
+ */
+DaxcConfig *daxc_config_load(const char *path, gboolean must_exist, GError **error);
+
+/* A host description: at least one region, no [daxcolor] section. */
+DaxcConfig *daxc_config_load_host(const char *path, GError **error);
+
+G_END_DECLS

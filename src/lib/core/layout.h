@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The planner's view of a host: for every granule, its color and its user.
+ * Built once from geometry, regions and uses, then only read. Pure.
+ */
+#pragma once
+
+#include <daxcolor/geometry.h>
+#include <daxcolor/host.h>
+#include <daxcolor/plan.h>
+
+G_BEGIN_DECLS
+
+/* Values of DaxcZone.user besides index of tenant + 1. */
+#define DAXC_USER_NONE 0u
+/* Held by an instance that nobody knows, or touching one: its color is nobody's. */
+#define DAXC_USER_FOREIGN G_MAXUINT32
+/* Its memory failed: cannot be used, keeps nobody from its color. */
+#define DAXC_USER_BAD (G_MAXUINT32 - 1)
+/* No color, or only part of the granule is in the region. */
+#define DAXC_NO_COLOR G_MAXUINT32
+
+/**
+ * DaxcZone: the whole granules of one region behind one cache domain.
+ * @region, @node: the region's
+ * @domain: index of the cache domain in the layout
+ * @start: physical address of the first granule
+ * @granule: bytes
+ * @n: number of granules
+ * @color: color of each, or DAXC_NO_COLOR
+ * @user: DAXC_USER_* or index of the tenant + 1, of each
+ */
+typedef struct {
+	guint region;
+	gint node;
+	guint domain;
+	guint64 start;
+	guint64 granule;
+	guint32 n;
+	guint32 *color;
+	guint32 *user;
+} DaxcZone;
+
+/**
+ * DaxcLayoutDomain: who owns the colors of one cache domain.
+ * @owner: for each color: DAXC_USER_NONE, DAXC_USER_FOREIGN, or tenant + 1.
+ *   A tenant owns a color when it holds a granule of it or has it reserved.
+ */
+typedef struct {
+	gint node;
+	guint32 colors;
+	guint32 *owner;
+} DaxcLayoutDomain;
+
+typedef struct DaxcLayout DaxcLayout;
+
+/**
+ * daxc_layout_new:
+ * @regions: (element-type DaxcRegion): those without a cache domain are left out
+ *
+ * A layout in which everything is free.
+ */
+DaxcLayout *daxc_layout_new(const DaxcGeometry *geometry, const GPtrArray *regions);
+void daxc_layout_free(DaxcLayout *layout);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcLayout, daxc_layout_free)
+
+/* Returns: user value of @tenant, which is added when it is new. */
+guint32 daxc_layout_tenant(DaxcLayout *layout, const char *tenant);
+
+/* Returns: (transfer none) (nullable): name behind a user value. */
+const char *daxc_layout_tenant_name(const DaxcLayout *layout, guint32 user);
+
+/* Returns: user value of @tenant, DAXC_USER_NONE when the layout has no such tenant. */
+guint32 daxc_layout_find_tenant(const DaxcLayout *layout, const char *tenant);
+
+/**
+ * daxc_layout_use:
+ *
+ * Gives every granule that [@start, @start + @size) touches to @user and, but
+ * for BAD, its color too. Fails with DAXC_ERROR_FAILED, and changes nothing,
+ * when that would give a granule, or a color, a second user (but FOREIGN
+ * overrules: what nobody knows keeps everyone away).
+ */
+gboolean daxc_layout_use(DaxcLayout *layout, guint64 start, guint64 size, guint32 user,
+			 GError **error);
+
+/* Gives a color to a tenant without granules. Fails like daxc_layout_use(). */
+gboolean daxc_layout_reserve(DaxcLayout *layout, gint node, guint32 color, guint32 user,
+			     GError **error);
+
+/* Distance between NUMA nodes as in SLIT; unknown pairs are 10 (same) or 20. */
+void daxc_layout_set_distance(DaxcLayout *layout, gint from, gint to, guint distance);
+guint daxc_layout_distance(const DaxcLayout *layout, gint from, gint to);
+
+guint daxc_layout_zones(const DaxcLayout *layout);
+const DaxcZone *daxc_layout_zone(const DaxcLayout *layout, guint index);
+guint daxc_layout_domains(const DaxcLayout *layout);
+const DaxcLayoutDomain *daxc_layout_domain(const DaxcLayout *layout, guint index);
+
+/**
+ * daxc_plan_new:
+ *
+ * Returns: (transfer full): granules for every cell of @request. Fails with
+ *   DAXC_ERROR_INVALID on a request that no host could grant (a node or color
+ *   that does not exist here, more colors than granules) and with
+ *   DAXC_ERROR_REFUSED when this layout cannot grant it now; the message says
+ *   which colors are free, which are needed and who could free them.
+ */
+DaxcPlan *daxc_plan_new(const DaxcLayout *layout, const DaxcRequest *request,
+			GError **error);
+
+G_END_DECLS

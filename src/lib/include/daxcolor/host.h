@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A host: the one place where plan, ledger and kernel meet. Programs of
+ * daxcolor carve, release and look through a DaxcHost.
+ *
+ * Locks are the ledger's own transactions, so any number of processes may work
+ * at once. A DaxcHost itself belongs to one thread.
+ */
+#pragma once
+
+#include <daxcolor/geometry.h>
+#include <daxcolor/plan.h>
+#include <daxcolor/request.h>
+
+G_BEGIN_DECLS
+
+#define DAXC_DEFAULT_CONFIG "/etc/daxcolor/daxcolor.conf"
+#define DAXC_DEFAULT_STATE_DIR "/var/lib/daxcolor"
+
+/**
+ * DaxcRegion: a dax region as the kernel shows it.
+ * @id: the R of daxR.N
+ * @start, @size: bytes, as the platform gave it, aligned to nothing of ours
+ * @node: target NUMA node
+ * @align: bytes, the region's smallest alignment
+ * @available: bytes that no instance has
+ */
+typedef struct {
+	guint id;
+	guint64 start;
+	guint64 size;
+	gint node;
+	guint64 align;
+	guint64 available;
+} DaxcRegion;
+
+/**
+ * DaxcInstance: a dax device as the kernel shows it.
+ * @name: "daxR.N"
+ * @extents: (element-type DaxcExtent): in order of page offset
+ * @size: bytes of all extents
+ * @align: bytes, mapping size
+ * @driver: (nullable): who has it bound: "device_dax", "kmem", ...
+ * @major, @minor: of its character device; 0, 0 while not bound to device_dax
+ * @seed: the kernel made it with the region, and it cannot be deleted
+ */
+typedef struct {
+	char *name;
+	guint region;
+	GArray *extents;
+	guint64 size;
+	guint64 align;
+	char *driver;
+	guint major;
+	guint minor;
+	gboolean seed;
+} DaxcInstance;
+
+void daxc_region_free(DaxcRegion *region);
+void daxc_instance_free(DaxcInstance *instance);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcRegion, daxc_region_free)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcInstance, daxc_instance_free)
+
+/**
+ * DaxcCarvingState:
+ * @DAXC_CARVING_INTENT: recorded, being made; its maker may have died
+ * @DAXC_CARVING_ACTIVE: the kernel has it and a guest may use it
+ * @DAXC_CARVING_RELEASING: being taken back; its granules are not free yet
+ */
+typedef enum {
+	DAXC_CARVING_INTENT,
+	DAXC_CARVING_ACTIVE,
+	DAXC_CARVING_RELEASING,
+} DaxcCarvingState;
+
+/**
+ * DaxcGranuleState:
+ * @DAXC_GRANULE_CLEAN: free and known to hold zeros
+ * @DAXC_GRANULE_HELD: part of a carving
+ * @DAXC_GRANULE_DIRTY: free, holds what its last user left
+ * @DAXC_GRANULE_BAD: its memory failed; never used again
+ *
+ * A granule that the ledger knows nothing of is dirty.
+ */
+typedef enum {
+	DAXC_GRANULE_CLEAN,
+	DAXC_GRANULE_HELD,
+	DAXC_GRANULE_DIRTY,
+	DAXC_GRANULE_BAD,
+} DaxcGranuleState;
+
+/**
+ * DaxcCarving: the instance behind one guest cell, as the ledger has it.
+ * @id: the ledger's number
+ * @instance: (nullable): "daxR.N", NULL until the kernel has made it
+ * @plan: cell, region, node, size, align, granules, extents
+ * @pid, @pid_start: maker of an INTENT or RELEASING record (process id and
+ *   its start in clock ticks after boot), to see whether it still lives
+ * @boot_id: the boot in which it was made; the kernel forgets ranges at reboot
+ */
+typedef struct {
+	gint64 id;
+	char *uuid;
+	char *name;
+	char *tenant;
+	DaxcCarvingState state;
+	char *instance;
+	DaxcCellPlan *plan;
+	gint64 pid;
+	guint64 pid_start;
+	char *boot_id;
+} DaxcCarving;
+
+void daxc_carving_free(DaxcCarving *carving);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcCarving, daxc_carving_free)
+
+const char *daxc_carving_state_name(DaxcCarvingState state);
+const char *daxc_granule_state_name(DaxcGranuleState state);
+
+/**
+ * DaxcColorUse: one color of one cache domain, and who has it.
+ * @node: names the cache domain
+ * @total: granules of this color in all regions of the domain
+ * @held, @dirty, @bad, @foreign: granules; foreign ones are in instances that
+ *   the ledger does not know
+ * @free: granules that a carving could get now (clean or dirty)
+ * @tenant: (nullable): who owns the color
+ */
+typedef struct {
+	gint node;
+	guint32 color;
+	guint total;
+	guint free;
+	guint held;
+	guint dirty;
+	guint bad;
+	guint foreign;
+	char *tenant;
+} DaxcColorUse;
+
+void daxc_color_use_free(DaxcColorUse *use);
+
+/**
+ * DaxcGranuleUse: one granule of a region, for maps.
+ * @tenant, @name, @instance: (nullable): who holds it
+ * @foreign: it is in an instance that the ledger does not know (@instance)
+ */
+typedef struct {
+	guint64 start;
+	guint64 size;
+	guint region;
+	gint node;
+	guint32 color;
+	DaxcGranuleState state;
+	gboolean foreign;
+	const char *tenant;
+	const char *name;
+	const char *instance;
+} DaxcGranuleUse;
+
+/**
+ * DaxcHostOptions:
+ * @config: (nullable): configuration file; NULL: $DAXCOLOR_CONFIG or
+ *   DAXC_DEFAULT_CONFIG, which need not exist
+ * @state_dir: (nullable): NULL: $DAXCOLOR_STATE_DIR or DAXC_DEFAULT_STATE_DIR
+ * @simulate: (nullable): a host description; the kernel is then simulated and,
+ *   unless @state_dir is given, ledger and kernel live in memory only
+ * @read_only: nothing will be changed: the ledger need not be writable, nor
+ *   exist
+ */
+typedef struct {
+	const char *config;
+	const char *state_dir;
+	const char *simulate;
+	gboolean read_only;
+} DaxcHostOptions;
+
+typedef struct DaxcHost DaxcHost;
+
+DaxcHost *daxc_host_open(const DaxcHostOptions *options, GError **error);
+void daxc_host_free(DaxcHost *host);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcHost, daxc_host_free)
+
+/* Returns: (transfer none): "mainline", "sim", "dax_color". */
+const char *daxc_host_backend(DaxcHost *host);
+
+/* Returns: (transfer none): what was learned of the memory-side caches. */
+const DaxcGeometry *daxc_host_geometry(DaxcHost *host);
+
+/* Returns: (transfer full) (element-type DaxcRegion): in order of id. */
+GPtrArray *daxc_host_regions(DaxcHost *host, GError **error);
+
+/* Returns: (transfer full) (element-type DaxcInstance): all, in order of name. */
+GPtrArray *daxc_host_instances(DaxcHost *host, GError **error);
+
+/* Returns: (transfer full) (element-type DaxcColorUse): by node, then color. */
+GPtrArray *daxc_host_colors(DaxcHost *host, GError **error);
+
+/**
+ * daxc_host_map:
+ * @granules: (out) (transfer full) (element-type DaxcGranuleUse): every whole
+ *   granule of every region that has a cache domain, by address
+ * @carvings: (out) (transfer full) (element-type DaxcCarving): keeps alive the
+ *   strings that @granules point to
+ */
+gboolean daxc_host_map(DaxcHost *host, GArray **granules, GPtrArray **carvings,
+		       GError **error);
+
+/* Returns: (transfer full) (element-type DaxcCarving): by id. */
+GPtrArray *daxc_host_carvings(DaxcHost *host, GError **error);
+
+/**
+ * daxc_host_plan:
+ *
+ * Returns: (transfer full): what daxc_host_carve() would do now. Fails with
+ *   DAXC_ERROR_REFUSED when the host cannot grant it, and says what is free,
+ *   what is needed and who could free it.
+ */
+DaxcPlan *daxc_host_plan(DaxcHost *host, const DaxcRequest *request, GError **error);
+
+/**
+ * daxc_host_carve:
+ *
+ * Makes, zeroes and enables the instances of a guest. What an earlier run of
+ * the same domain left behind is released first. On any error all is undone.
+ *
+ * Returns: (transfer full) (element-type DaxcCarving): active, in order of cell.
+ */
+GPtrArray *daxc_host_carve(DaxcHost *host, const DaxcRequest *request, GError **error);
+
+/**
+ * daxc_host_release:
+ *
+ * Takes back all that the domain holds. A domain that holds nothing is no
+ * error. Fails with DAXC_ERROR_BUSY, and leaves the carving RELEASING for the
+ * next caller, while a process still has an instance open or mapped.
+ */
+gboolean daxc_host_release(DaxcHost *host, const char *uuid, GError **error);
+
+/**
+ * daxc_host_find:
+ *
+ * Returns: (transfer full) (element-type DaxcCarving): what the domain holds,
+ *   by cell; empty when nothing.
+ */
+GPtrArray *daxc_host_find(DaxcHost *host, const char *uuid, GError **error);
+
+/**
+ * daxc_host_recover:
+ * @report: (out) (optional) (transfer full) (element-type utf8): a sentence
+ *   for each thing that was finished or undone
+ *
+ * Brings ledger and kernel together. carve and release begin with it.
+ */
+gboolean daxc_host_recover(DaxcHost *host, GPtrArray **report, GError **error);
+
+G_END_DECLS
