@@ -3,6 +3,14 @@
 # Functions for what runs inside the virtual host: its init, and test scenarios. Source it:
 #   . "$DAXCOLOR_VM_LIB"
 
+# For <kernel> and <initrd> of guests; see guest/ in README.md.
+# shellcheck disable=SC2034
+{
+  GUEST_PAYLOAD=/var/lib/libvirt/images/daxcolor-payload.elf
+  GUEST_KERNEL=/boot/vmlinuz-$(uname -r)
+  GUEST_INITRD=/var/lib/libvirt/images/daxcolor-guest-initrd
+}
+
 vm_note() {
   printf 'vm: %s\n' "$*" >&2
 }
