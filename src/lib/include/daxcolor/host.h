@@ -143,7 +143,7 @@ void daxc_color_use_free(DaxcColorUse *use);
 /**
  * DaxcGranuleUse: one granule of a region, for maps.
  * @tenant, @name, @instance: (nullable): who holds it
- * @foreign: it is in an instance that the ledger does not know (@instance)
+ * @foreign: an instance that the ledger does not know has it or touches it
  */
 typedef struct {
 	guint64 start;
@@ -183,6 +183,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcHost, daxc_host_free)
 
 /* Returns: (transfer none): "mainline", "sim", "dax_color". */
 const char *daxc_host_backend(DaxcHost *host);
+
+/* Returns: (transfer none): sentences, NULL-terminated: what this backend cannot
+ * guarantee. */
+const char *const *daxc_host_limits(DaxcHost *host);
 
 /* Returns: (transfer none): what was learned of the memory-side caches. */
 const DaxcGeometry *daxc_host_geometry(DaxcHost *host);
