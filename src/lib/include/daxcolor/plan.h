@@ -72,10 +72,6 @@ typedef struct {
 void daxc_plan_free(DaxcPlan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcPlan, daxc_plan_free)
 
-/* A cell plan made with g_new0() and arrays of its own may be freed with it too. */
-void daxc_cell_plan_free(DaxcCellPlan *cell);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcCellPlan, daxc_cell_plan_free)
-
 /* Returns: (transfer full) (element-type guint32): its colors, ascending. */
 GArray *daxc_cell_plan_colors(const DaxcCellPlan *cell);
 
