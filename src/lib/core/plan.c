@@ -1,2 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <daxcolor/host.h>
+/*
+ * Which granules a request gets.
+ */
+#include <daxcolor/plan.h>

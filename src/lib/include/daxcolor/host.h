@@ -143,7 +143,7 @@ void daxc_color_use_free(DaxcColorUse *use);
 /**
  * DaxcGranuleUse: one granule of a region, for maps.
  * @tenant, @name, @instance: (nullable): who holds it
- * @foreign: it is in an instance that the ledger does not know (@instance)
+ * @foreign: an instance that the ledger does not know has it or touches it
  */
 typedef struct {
 	guint64 start;
@@ -163,8 +163,9 @@ typedef struct {
  * @config: (nullable): configuration file; NULL: $DAXCOLOR_CONFIG or
  *   DAXC_DEFAULT_CONFIG, which need not exist
  * @state_dir: (nullable): NULL: $DAXCOLOR_STATE_DIR or DAXC_DEFAULT_STATE_DIR
- * @simulate: (nullable): a host description; the kernel is then simulated and,
- *   unless @state_dir is given, ledger and kernel live in memory only
+ * @simulate: (nullable): a host description; NULL: $DAXCOLOR_SIMULATE or the
+ *   real host. The kernel is then simulated and, unless a state directory is
+ *   given too, ledger and kernel live in memory only
  * @read_only: nothing will be changed: the ledger need not be writable, nor
  *   exist
  */
@@ -183,6 +184,13 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcHost, daxc_host_free)
 
 /* Returns: (transfer none): "mainline", "sim", "dax_color". */
 const char *daxc_host_backend(DaxcHost *host);
+
+/* Returns: whether this is a described host and not the one we run on. */
+gboolean daxc_host_is_simulated(DaxcHost *host);
+
+/* Returns: (transfer none): sentences, NULL-terminated: what this backend cannot
+ * guarantee. */
+const char *const *daxc_host_limits(DaxcHost *host);
 
 /* Returns: (transfer none): what was learned of the memory-side caches. */
 const DaxcGeometry *daxc_host_geometry(DaxcHost *host);

@@ -59,8 +59,14 @@ typedef struct {
 	GArray *extents;
 } DaxcCellPlan;
 
+/* Returns: (transfer full): all zero, with empty granules and extents. */
+DaxcCellPlan *daxc_cell_plan_new(void);
+void daxc_cell_plan_free(DaxcCellPlan *cell);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcCellPlan, daxc_cell_plan_free)
+
 typedef struct {
-	GPtrArray *cells; /* (element-type DaxcCellPlan): in order of cell */
+	/* (element-type DaxcCellPlan): in order of cell; the array frees them */
+	GPtrArray *cells;
 } DaxcPlan;
 
 void daxc_plan_free(DaxcPlan *plan);

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What ledger and kernel say, brought together; and the layout made from it. */
+#include "provision/provision.h"
+
+#include <string.h>
+
+#include "adapters/platform.h"
+
+#include <daxcolor/error.h>
+
+static gboolean extents_match(const DaxcCarving *carving, const DaxcInstance *instance)
+{
+	const GArray *want = carving->plan->extents;
+	const GArray *have = instance->extents;
+
+	if (instance->region != carving->plan->region || have->len == 0)
+		return FALSE;
+	/* A carving in the making, or being undone, has its first extents only. */
+	if (carving->state == DAXC_CARVING_ACTIVE ? have->len != want->len
+						  : have->len > want->len)
+		return FALSE;
+	for (guint i = 0; i < have->len; i++) {
+		const DaxcExtent *a = &g_array_index(want, DaxcExtent, i);
+		const DaxcExtent *b = &g_array_index(have, DaxcExtent, i);
+
+		if (a->start != b->start || a->size != b->size)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* Ledger and kernel are matched by physical ranges: names are reused, ranges
+ * are what the promise is about. */
+static DaxcInstance *find_instance(const DaxcSnapshot *snapshot, const DaxcCarving *carving)
+{
+	for (guint i = 0; i < snapshot->instances->len; i++) {
+		DaxcInstance *instance = g_ptr_array_index(snapshot->instances, i);
+
+		if (extents_match(carving, instance))
+			return instance;
+	}
+	return NULL;
+}
+
+static gboolean is_idle_seed(const DaxcSnapshot *snapshot, const DaxcInstance *instance)
+{
+	if (!instance->seed || instance->driver)
+		return FALSE;
+	if (instance->size == 0)
+		return TRUE;
+	for (guint i = 0; i < snapshot->regions->len; i++) {
+		const DaxcRegion *region = g_ptr_array_index(snapshot->regions, i);
+
+		if (region->id == instance->region)
+			return instance->size == region->size;
+	}
+	return FALSE;
+}
+
+static void sort_out(DaxcSnapshot *snapshot)
+{
+	snapshot->found = g_ptr_array_new();
+	snapshot->unknown = g_ptr_array_new();
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
+
+		g_ptr_array_add(snapshot->found, find_instance(snapshot, carving));
+	}
+	for (guint i = 0; i < snapshot->instances->len; i++) {
+		DaxcInstance *instance = g_ptr_array_index(snapshot->instances, i);
+
+		if (!g_ptr_array_find(snapshot->found, instance, NULL) &&
+		    !is_idle_seed(snapshot, instance))
+			g_ptr_array_add(snapshot->unknown, instance);
+	}
+}
+
+void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id)
+{
+	for (guint i = carvings->len; i-- > 0;) {
+		const DaxcCarving *carving = g_ptr_array_index(carvings, i);
+
+		if (strcmp(carving->boot_id, boot_id) != 0)
+			g_ptr_array_remove_index(carvings, i);
+	}
+}
+
+DaxcSnapshot *daxc_snapshot_new(DaxcHost *host, GError **error)
+{
+	g_autoptr(DaxcSnapshot) snapshot = g_new0(DaxcSnapshot, 1);
+
+	snapshot->carvings = daxc_ledger_carvings(host->ledger, NULL, error);
+	if (!snapshot->carvings)
+		return NULL;
+	snapshot->granules = daxc_ledger_granules(host->ledger, error);
+	if (!snapshot->granules)
+		return NULL;
+	snapshot->regions = daxc_kernel_regions(host->kernel, error);
+	if (!snapshot->regions)
+		return NULL;
+	snapshot->instances = daxc_kernel_instances(host->kernel, error);
+	if (!snapshot->instances)
+		return NULL;
+	daxc_carvings_of_boot(snapshot->carvings, host->boot_id);
+	sort_out(snapshot);
+	return g_steal_pointer(&snapshot);
+}
+
+void daxc_snapshot_free(DaxcSnapshot *snapshot)
+{
+	g_clear_pointer(&snapshot->found, g_ptr_array_unref);
+	g_clear_pointer(&snapshot->unknown, g_ptr_array_unref);
+	g_clear_pointer(&snapshot->instances, g_ptr_array_unref);
+	g_clear_pointer(&snapshot->regions, g_ptr_array_unref);
+	g_clear_pointer(&snapshot->carvings, g_ptr_array_unref);
+	g_clear_pointer(&snapshot->granules, g_array_unref);
+	g_free(snapshot);
+}
+
+static guint distance(const DaxcHost *host, gint from, gint to)
+{
+	const DaxcConfig *described = host->described;
+
+	if (!described)
+		return daxc_platform_distance("", from, to);
+	if ((guint)from >= described->n_nodes || (guint)to >= described->n_nodes)
+		return 0;
+	return g_array_index(described->distances, guint8,
+			     (guint)from * described->n_nodes + (guint)to);
+}
+
+/* Guests may name any node in their numatune, so all that have a distance to a
+ * region's node are asked for. */
+static void add_distances(DaxcHost *host, DaxcLayout *layout, const GPtrArray *regions)
+{
+	const gint nodes = 256;
+
+	for (guint i = 0; i < regions->len; i++) {
+		const DaxcRegion *region = g_ptr_array_index(regions, i);
+
+		for (gint from = 0; from < nodes; from++) {
+			guint value = distance(host, from, region->node);
+
+			if (value == 0)
+				break;
+			daxc_layout_set_distance(layout, from, region->node, value);
+		}
+	}
+}
+
+static gboolean use_carvings(DaxcLayout *layout, const DaxcSnapshot *snapshot, GError **error)
+{
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
+		const DaxcCellPlan *plan = carving->plan;
+		guint32 user = daxc_layout_tenant(layout, carving->tenant);
+
+		for (guint j = 0; j < plan->granules->len; j++) {
+			const DaxcGranule *granule =
+				&g_array_index(plan->granules, DaxcGranule, j);
+
+			if (!daxc_layout_use(layout, granule->start, plan->granule, user,
+					     error)) {
+				g_prefix_error(error, "guest %s cell %u: ", carving->name,
+					       carving->plan->cell);
+				return FALSE;
+			}
+		}
+	}
+	return TRUE;
+}
+
+static gboolean use_bad(DaxcLayout *layout, const GArray *granules, GError **error)
+{
+	for (guint i = 0; i < granules->len; i++) {
+		const DaxcLedgerGranule *granule =
+			&g_array_index(granules, DaxcLedgerGranule, i);
+
+		if (granule->state == DAXC_GRANULE_BAD && granule->carving == 0 &&
+		    !daxc_layout_use(layout, granule->start, granule->size, DAXC_USER_BAD,
+				     error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean use_unknown(DaxcLayout *layout, const GPtrArray *unknown, GError **error)
+{
+	for (guint i = 0; i < unknown->len; i++) {
+		const DaxcInstance *instance = g_ptr_array_index(unknown, i);
+
+		for (guint j = 0; j < instance->extents->len; j++) {
+			const DaxcExtent *extent =
+				&g_array_index(instance->extents, DaxcExtent, j);
+
+			if (!daxc_layout_use(layout, extent->start, extent->size,
+					     DAXC_USER_FOREIGN, error))
+				return FALSE;
+		}
+	}
+	return TRUE;
+}
+
+DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
+				 GError **error)
+{
+	g_autoptr(DaxcLayout) layout = daxc_layout_new(host->geometry, snapshot->regions);
+
+	add_distances(host, layout, snapshot->regions);
+	if (!use_carvings(layout, snapshot, error) ||
+	    !use_bad(layout, snapshot->granules, error) ||
+	    !use_unknown(layout, snapshot->unknown, error))
+		return NULL;
+	return g_steal_pointer(&layout);
+}
