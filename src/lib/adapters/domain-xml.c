@@ -556,3 +556,13 @@ gboolean daxc_domain_read(const char *xml, gssize length, DaxcRequest **request,
 		domain_tame_message(error);
 	return ok;
 }
+
+DaxcRequest *daxc_domain_identify(const char *xml, gssize length, GError **error)
+{
+	g_autoptr(Domain) domain = domain_parse(xml, length, error);
+	DaxcRequest *request = domain ? read_identity(domain, error) : NULL;
+
+	if (!request)
+		domain_tame_message(error);
+	return request;
+}

@@ -32,6 +32,15 @@ gboolean daxc_domain_read(const char *xml, gssize length, DaxcRequest **request,
 			  GError **error);
 
 /**
+ * daxc_domain_identify:
+ *
+ * Returns: (transfer full): name, UUID and live id of a domain and nothing
+ *   else: who it is does not depend on metadata, which may be changed while
+ *   the guest runs. Fails with DAXC_ERROR_INVALID.
+ */
+DaxcRequest *daxc_domain_identify(const char *xml, gssize length, GError **error);
+
+/**
  * daxc_domain_enroll:
  * @wish: tenant and cells to write; its size, name and UUID are not used, and
  *   a cell whose node is DAXC_ANY_NODE and wish DAXC_WISH_ANY is not written.
