@@ -80,9 +80,11 @@ load_kvm() {
 load_apparmor() {
   grep -q Y /sys/module/apparmor/parameters/enabled 2>/dev/null ||
     vm_die "AppArmor is off in this kernel: boot the virtual host with --apparmor"
-  apparmor_parser --replace --write-cache --cache-loc=/var/cache/apparmor \
-    /etc/apparmor.d/usr.lib.libvirt.virt-aa-helper /etc/apparmor.d/usr.sbin.libvirtd ||
-    vm_die "cannot load libvirt's AppArmor profiles"
+  # Same policy, compiled in less than half the time; libvirt compiles a guest's profile six times.
+  grep -qs '^Optimize=no-minimize' /etc/apparmor/parser.conf ||
+    printf 'Optimize=no-expr-simplify\nOptimize=no-minimize\n' >>/etc/apparmor/parser.conf
+  apparmor_parser --replace /etc/apparmor.d/usr.lib.libvirt.virt-aa-helper \
+    /etc/apparmor.d/usr.sbin.libvirtd || vm_die "cannot load libvirt's AppArmor profiles"
 }
 
 # apparmor_profile PID: the profile and mode that confine it, "unconfined" if none.
