@@ -938,6 +938,31 @@ START_TEST(a_refusal_of_a_list_is_about_its_colors)
 }
 END_TEST
 
+START_TEST(a_refusal_knows_when_stopping_guests_does_not_help)
+{
+	g_autoptr(DaxcLayout) layout = one_node(4, 8);
+	g_autoptr(DaxcRequest) request = ask(4 * GiB);
+	DaxcCellRequest *cell = cell_of(request, 0);
+
+	hold(layout, 0, 0, "beta");
+	hold(layout, 0, 1, "bad");
+	wish_list(cell, "0-1");
+	must_fail(layout, request, DAXC_ERROR_REFUSED,
+		  "these colors are not that large: ask for more of them, or for less "
+		  "memory");
+	cell->size = 3 * GiB;
+	must_fail(layout, request, DAXC_ERROR_REFUSED,
+		  "stop a guest of beta, or ask for less");
+	wish_count(cell, 1);
+	must_fail(layout, request, DAXC_ERROR_REFUSED, "these colors are not that large");
+	hold(layout, 0, 2, "beta");
+	hold(layout, 0, 3, "beta");
+	wish_count(cell, 2);
+	must_fail(layout, request, DAXC_ERROR_REFUSED,
+		  "stop a guest of beta, or ask for less");
+}
+END_TEST
+
 START_TEST(a_refusal_goes_through_the_nodes)
 {
 	g_autoptr(DaxcLayout) layout = two_nodes(4);
@@ -1910,6 +1935,7 @@ int main(void)
 	tcase_add_test(refusal, a_refusal_says_what_is_free_and_who_holds_the_rest);
 	tcase_add_test(refusal, a_refusal_names_every_kind_of_owner);
 	tcase_add_test(refusal, a_refusal_of_a_list_is_about_its_colors);
+	tcase_add_test(refusal, a_refusal_knows_when_stopping_guests_does_not_help);
 	tcase_add_test(refusal, a_refusal_goes_through_the_nodes);
 	tcase_add_test(refusal, a_refusal_names_the_cells_that_do_not_fit_together);
 	tcase_add_test(refusal, a_refusal_stays_short);

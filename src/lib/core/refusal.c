@@ -5,6 +5,8 @@
  */
 #include "refusal.h"
 
+#include <stdlib.h>
+
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
 
@@ -432,32 +434,72 @@ static void add_nodes(Sentence *sentence, const GArray *zones)
 	}
 }
 
-/* Whether no region could ever hold one of the cells. */
-static gboolean too_large(const Sentence *sentence)
+static int compare_descending(const void *a, const void *b)
+{
+	guint32 one = *(const guint32 *)a, other = *(const guint32 *)b;
+
+	return (one < other) - (one > other);
+}
+
+/* Granules that a cell could have in a zone if nobody else were there. */
+static guint64 most_for(const Sentence *sentence, const DaxcCellRequest *cell,
+			const DaxcZone *zone)
+{
+	guint32 colors = daxc_layout_domain(sentence->layout, zone->domain)->colors;
+	g_autofree Tally *tally = tally_zone(zone, colors);
+	g_autofree guint32 *good = g_new(guint32, colors);
+	guint64 most = 0;
+
+	for (guint32 c = 0; c < colors; c++)
+		good[c] = tally[c].total - tally[c].bad;
+	if (cell->wish == DAXC_WISH_LIST) {
+		for (guint i = 0; i < cell->list->len; i++)
+			most += good[g_array_index(cell->list, guint32, i)];
+		return most;
+	}
+	if (cell->wish == DAXC_WISH_COUNT) {
+		qsort(good, colors, sizeof(*good), compare_descending);
+		colors = MIN(colors, cell->count);
+	}
+	for (guint32 c = 0; c < colors; c++)
+		most += good[c];
+	return most;
+}
+
+/* Returns: (nullable): a cell that would not fit if nobody else were there. */
+static const DaxcCellRequest *too_large(const Sentence *sentence)
 {
 	for (guint i = 0; i < sentence->n_cells; i++) {
 		const DaxcRefused *refused = &sentence->cells[i];
 		gboolean fits = FALSE;
 
-		for (guint j = 0; j < refused->zones->len; j++) {
+		for (guint j = 0; j < refused->zones->len && !fits; j++) {
 			const DaxcZone *zone = zone_at(sentence, refused->zones, j);
 
-			fits |= granules_of(refused->cell->size, zone->granule) <=
-				zone->n;
+			fits = granules_of(refused->cell->size, zone->granule) <=
+			       most_for(sentence, refused->cell, zone);
 		}
 		if (!fits)
-			return TRUE;
+			return refused->cell;
 	}
-	return FALSE;
+	return NULL;
 }
 
 static void add_remedy(Sentence *sentence)
 {
 	guint n = sentence->holders->len;
 
-	if (too_large(sentence)) {
+	const DaxcCellRequest *never = too_large(sentence);
+
+	if (never && never->wish == DAXC_WISH_ANY) {
 		g_string_append(sentence->text,
 				"; no region there is that large: ask for less");
+		return;
+	}
+	if (never) {
+		g_string_append(sentence->text,
+				"; these colors are not that large: ask for "
+				"more of them, or for less memory");
 		return;
 	}
 	g_string_append(sentence->text, "; ");
