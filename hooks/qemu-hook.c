@@ -15,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
@@ -92,24 +93,29 @@ static GStrv device_paths(const GPtrArray *carvings)
 	return paths;
 }
 
+/* What would make the start fail later, with a message of somebody else. A
+ * simulated host has no libvirt to look at. */
+static gboolean check_start(Hook *hook, DaxcHost *host, const char *const *devices,
+			    GError **error)
+{
+	return daxc_host_is_simulated(host) ||
+	       daxc_doctor_check_start(hook->request->emulator, devices, error);
+}
+
 static gboolean on_prepare(Hook *hook, GError **error)
 {
-	g_autoptr(DaxcHost) host = NULL;
+	g_autoptr(DaxcHost) host = open_host(FALSE, error);
 	g_autoptr(GPtrArray) carvings = NULL;
 	g_auto(GStrv) devices = NULL;
 	g_autoptr(GError) local = NULL;
 
-	if (!daxc_doctor_check_start(hook->request->emulator, NULL, error))
-		return FALSE;
-	host = open_host(FALSE, error);
-	if (!host)
+	if (!host || !check_start(hook, host, NULL, error))
 		return FALSE;
 	carvings = daxc_host_carve(host, hook->request, error);
 	if (!carvings)
 		return FALSE;
 	devices = device_paths(carvings);
-	if (daxc_doctor_check_start(hook->request->emulator,
-				    (const char *const *)devices, error))
+	if (check_start(hook, host, (const char *const *)devices, error))
 		return TRUE;
 	if (!daxc_host_release(host, hook->request->uuid, &local))
 		g_warning("cannot take the carving back: %s", local->message);

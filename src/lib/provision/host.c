@@ -12,20 +12,19 @@
 /* What a host remembers of a boot that never was. */
 #define SIMULATED_BOOT "simulated"
 
-static char *option_or_environment(const char *option, const char *variable,
-				   const char *fallback)
+/* An empty variable counts as unset. */
+static const char *option_or_environment(const char *option, const char *variable)
 {
 	const char *value = option ? option : g_getenv(variable);
 
-	return g_strdup(value && *value ? value : fallback);
+	return value && *value ? value : NULL;
 }
 
 static gboolean load_config(DaxcHost *host, const DaxcHostOptions *options, GError **error)
 {
-	g_autofree char *path = option_or_environment(options->config, "DAXCOLOR_CONFIG",
-						      DAXC_DEFAULT_CONFIG);
+	const char *path = option_or_environment(options->config, "DAXCOLOR_CONFIG");
 
-	host->config = daxc_config_load(path, options->config != NULL, error);
+	host->config = daxc_config_load(path ? path : DAXC_DEFAULT_CONFIG, path != NULL, error);
 	return host->config != NULL;
 }
 
@@ -52,22 +51,24 @@ static gboolean open_live(DaxcHost *host, GError **error)
 	return host->geometry && read_boot_id(host, error);
 }
 
-static gboolean open_simulated(DaxcHost *host, const DaxcHostOptions *options,
+/* A simulated kernel keeps its state where a ledger for it is kept, if at all:
+ * never in the real host's directory. */
+static gboolean open_simulated(DaxcHost *host, const char *simulate, const char *state_dir,
 			       GError **error)
 {
 	g_autofree char *file = NULL;
 
-	host->described = daxc_config_load_host(options->simulate, error);
+	host->described = daxc_config_load_host(simulate, error);
 	if (!host->described)
 		return FALSE;
-	if (options->state_dir) {
-		if (g_mkdir_with_parents(options->state_dir, 0700) != 0) {
+	if (state_dir) {
+		if (g_mkdir_with_parents(state_dir, 0700) != 0) {
 			g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED,
-				    "cannot make the state directory %s: %s",
-				    options->state_dir, g_strerror(errno));
+				    "cannot make the state directory %s: %s", state_dir,
+				    g_strerror(errno));
 			return FALSE;
 		}
-		file = g_build_filename(options->state_dir, "simulated-kernel", NULL);
+		file = g_build_filename(state_dir, "simulated-kernel", NULL);
 	}
 	host->kernel = daxc_kernel_sim_new(host->described->regions, file, error);
 	if (!host->kernel)
@@ -79,23 +80,23 @@ static gboolean open_simulated(DaxcHost *host, const DaxcHostOptions *options,
 			g_ptr_array_index(host->described->domains, i);
 
 		if (!daxc_geometry_add(host->geometry, domain, error)) {
-			g_prefix_error(error, "%s: ", options->simulate);
+			g_prefix_error(error, "%s: ", simulate);
 			return FALSE;
 		}
 	}
 	return TRUE;
 }
 
-static gboolean open_ledger(DaxcHost *host, const DaxcHostOptions *options, GError **error)
+static gboolean open_ledger(DaxcHost *host, const char *state_dir, gboolean read_only,
+			    GError **error)
 {
-	DaxcLedgerMode mode =
-		options->read_only ? DAXC_LEDGER_READ_ONLY : DAXC_LEDGER_CREATE;
-	g_autofree char *dir = option_or_environment(
-		options->state_dir, "DAXCOLOR_STATE_DIR", DAXC_DEFAULT_STATE_DIR);
-	g_autofree char *path = g_build_filename(dir, "ledger.db", NULL);
+	DaxcLedgerMode mode = read_only ? DAXC_LEDGER_READ_ONLY : DAXC_LEDGER_CREATE;
+	g_autofree char *path = NULL;
 
-	if (options->simulate && !options->state_dir)
+	if (!state_dir && host->described)
 		mode = DAXC_LEDGER_MEMORY;
+	path = g_build_filename(state_dir ? state_dir : DAXC_DEFAULT_STATE_DIR, "ledger.db",
+				NULL);
 	host->ledger = daxc_ledger_open(path, mode, host->config->wait_ms, error);
 	return host->ledger != NULL;
 }
@@ -103,16 +104,23 @@ static gboolean open_ledger(DaxcHost *host, const DaxcHostOptions *options, GErr
 DaxcHost *daxc_host_open(const DaxcHostOptions *options, GError **error)
 {
 	g_autoptr(DaxcHost) host = g_new0(DaxcHost, 1);
+	const char *simulate = option_or_environment(options->simulate, "DAXCOLOR_SIMULATE");
+	const char *state_dir = option_or_environment(options->state_dir, "DAXCOLOR_STATE_DIR");
 	gboolean ok;
 
 	host->read_only = options->read_only;
 	if (!load_config(host, options, error))
 		return NULL;
-	ok = options->simulate ? open_simulated(host, options, error)
-			       : open_live(host, error);
-	if (!ok || !open_ledger(host, options, error))
+	ok = simulate ? open_simulated(host, simulate, state_dir, error)
+		      : open_live(host, error);
+	if (!ok || !open_ledger(host, state_dir, options->read_only, error))
 		return NULL;
 	return g_steal_pointer(&host);
+}
+
+gboolean daxc_host_is_simulated(DaxcHost *host)
+{
+	return host->described != NULL;
 }
 
 void daxc_host_free(DaxcHost *host)

@@ -163,8 +163,9 @@ typedef struct {
  * @config: (nullable): configuration file; NULL: $DAXCOLOR_CONFIG or
  *   DAXC_DEFAULT_CONFIG, which need not exist
  * @state_dir: (nullable): NULL: $DAXCOLOR_STATE_DIR or DAXC_DEFAULT_STATE_DIR
- * @simulate: (nullable): a host description; the kernel is then simulated and,
- *   unless @state_dir is given, ledger and kernel live in memory only
+ * @simulate: (nullable): a host description; NULL: $DAXCOLOR_SIMULATE or the
+ *   real host. The kernel is then simulated and, unless a state directory is
+ *   given too, ledger and kernel live in memory only
  * @read_only: nothing will be changed: the ledger need not be writable, nor
  *   exist
  */
@@ -183,6 +184,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcHost, daxc_host_free)
 
 /* Returns: (transfer none): "mainline", "sim", "dax_color". */
 const char *daxc_host_backend(DaxcHost *host);
+
+/* Returns: whether this is a described host and not the one we run on. */
+gboolean daxc_host_is_simulated(DaxcHost *host);
 
 /* Returns: (transfer none): sentences, NULL-terminated: what this backend cannot
  * guarantee. */

@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# All the ways a guest ends, or does not begin: afterwards ledger and kernel agree.
+set -uo pipefail
+# shellcheck source=tests/vm/scenarios/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+install_guest "$1"
+
+define guest 512 "$(tenant red)" cmdline='then=hang'
+
+start guest
+check "destroy: the guest ends" destroy guest
+check "destroy: everything comes back" comes_to_nothing
+
+define leaves 512 "$(tenant red)" cmdline='then=poweroff'
+check "poweroff: the guest starts" start leaves
+check "poweroff: the guest ends by itself" wait_domain leaves 'shut off' 120
+check "poweroff: everything comes back" comes_to_nothing
+
+start guest
+kill -KILL "$(domain_pid guest)"
+check "kill -9 of QEMU: libvirt notices" wait_domain guest 'shut off' 30
+check "kill -9 of QEMU: everything comes back" comes_to_nothing
+
+# QEMU finds that its kernel is none, long after `prepare` has carved.
+head -c 4096 /dev/zero >"$BOOT_FILES/nothing"
+define fails 512 "$(tenant red)" kernel="$BOOT_FILES/nothing"
+refused "a start that fails after prepare: QEMU's own reason is shown" 'kernel' start fails
+check "a start that fails after prepare: everything comes back" comes_to_nothing
+
+start guest
+says guest 'pages ok'
+check "managedsave: the guest is saved" virsh -q -c "$URI" managedsave guest
+check "managedsave: everything comes back" comes_to_nothing
+check "managedsave: it starts again" virsh -q -c "$URI" start guest
+check "managedsave: ledger and kernel agree" agrees guest
+same "managedsave: one carving" 1 "$(ledger_rows)"
+
+pid=$(domain_pid guest)
+restart_libvirtd
+check "libvirtd restarts: the guest still runs" wait_domain guest running 30
+same "libvirtd restarts: it is the same process" "$pid" "$(domain_pid guest)"
+check "libvirtd restarts: ledger and kernel agree" agrees guest
+stop_libvirtd
+kill -KILL "$pid"
+start_libvirtd
+check "QEMU dies while libvirtd is down: everything comes back" comes_to_nothing
+
+start guest
+stop_libvirtd
+check "a held instance is not released" \
+  bash -c "! daxcolor release '$(uuid_of guest)' && daxcolor release '$(uuid_of guest)' 2>&1 | grep -q qemu-system"
+check "the guest still runs" kill -0 "$(domain_pid guest)"
+start_libvirtd
+destroy guest
+check "it comes back when the guest ends" comes_to_nothing
+
+for domain in guest leaves fails; do
+  undefine "$domain"
+done
+finish

@@ -1,0 +1,249 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the scenarios share: assertions, guests, and the kernel's own view of who
+# has which memory. Nothing here asks daxcolor where a guest's memory is.
+
+# shellcheck source=tests/vm/lib.sh
+. "$DAXCOLOR_VM_LIB"
+
+readonly GIB=$((1 << 30))
+readonly REGION_START=$((0x100000000)) COLORS=4
+readonly URI=qemu:///system
+readonly CONSOLES=/var/log/daxcolor-guests
+readonly BOOT_FILES=/var/lib/libvirt/boot
+failures=0
+
+# check WHAT COMMAND...: one test; what the command printed is shown when it fails.
+check() {
+  local what=$1 output
+  shift
+  if output=$("$@" 2>&1); then
+    printf 'ok - %s\n' "$what"
+  else
+    printf 'not ok - %s\n' "$what"
+    [ -z "$output" ] || sed 's/^/#   /' <<<"$output"
+    failures=$((failures + 1))
+  fi
+}
+
+# refused WHAT REGEX COMMAND...: COMMAND fails, and says what REGEX wants.
+refused() {
+  local what=$1 regex=$2 output status=0
+  shift 2
+  output=$("$@" 2>&1) || status=$?
+  if [ "$status" != 0 ] && grep -Eq -- "$regex" <<<"$output"; then
+    printf 'ok - %s\n' "$what"
+  else
+    printf 'not ok - %s\n#   status %s, wanted a message like /%s/, got:\n' "$what" \
+      "$status" "$regex"
+    sed 's/^/#   /' <<<"$output"
+    failures=$((failures + 1))
+  fi
+}
+
+# same WHAT WANT GOT
+same() {
+  check "$1" test "$2" = "$3" || :
+  [ "$2" = "$3" ] || printf '#   wanted %s, got %s\n' "$2" "$3"
+}
+
+# The kernel must have nothing to complain of, whatever was tested.
+check_kernel_log() {
+  local complaints
+  complaints=$(dmesg | grep -E 'WARNING:|BUG:|Oops|bad pud|general protection|rcu:.*stall' || :)
+  same "no complaint in the kernel log" "" "$complaints"
+}
+
+finish() {
+  check_kernel_log
+  [ "$failures" = 0 ]
+}
+
+install_guest() {
+  mkdir -p "$CONSOLES" "$BOOT_FILES"
+  chmod 0777 "$CONSOLES"
+  cp "$1" "$BOOT_FILES/payload.elf"
+  chmod 0644 "$BOOT_FILES/payload.elf"
+}
+
+uuid_of() {
+  local sum
+  sum=$(printf %s "$1" | md5sum)
+  printf '%s-%s-4%s-8%s-%s\n' "${sum:0:8}" "${sum:8:4}" "${sum:13:3}" "${sum:17:3}" "${sum:20:12}"
+}
+
+# domain NAME SIZE METADATA [OPTION=VALUE...]: XML of a guest that runs the
+# payload. Options: machine, type, cmdline, cpu (XML), numatune (XML), backing
+# (XML), emulator, extra (XML in devices), kernel, initrd.
+domain() {
+  local name=$1 size=$2 metadata=$3 option
+  local machine=pc type=qemu cmdline='then=hang' cpu='' numatune='' extra='' initrd=''
+  local emulator=/usr/bin/daxcolor-qemu-system-x86_64 kernel=$BOOT_FILES/payload.elf
+  local backing="<memoryBacking><source type='file'/><access mode='shared'/></memoryBacking>"
+  shift 3
+  for option in "$@"; do
+    local -n reference=${option%%=*}
+    reference=${option#*=}
+    unset -n reference
+  done
+  cat <<XML
+<domain type='$type'>
+  <name>$name</name>
+  <uuid>$(uuid_of "$name")</uuid>
+  <metadata>$metadata</metadata>
+  <memory unit='MiB'>$size</memory>
+  $backing
+  <vcpu>${vcpus:-1}</vcpu>
+  $numatune
+  <os>
+    <type arch='x86_64' machine='$machine'>hvm</type>
+    <kernel>$kernel</kernel>
+    ${initrd:+<initrd>$initrd</initrd>}
+    <cmdline>$cmdline</cmdline>
+  </os>
+  <features><acpi/></features>
+  $cpu
+  <devices>
+    <emulator>$emulator</emulator>
+    <serial type='file'><source path='$CONSOLES/$name'/></serial>
+    <controller type='usb' model='none'/>
+    <memballoon model='none'/>
+    $extra
+  </devices>
+</domain>
+XML
+}
+
+# tenant NAME [CELLS]: our metadata.
+tenant() {
+  printf "<daxcolor:memory xmlns:daxcolor='urn:daxcolor:domain:1' tenant='%s'>%s</daxcolor:memory>" \
+    "$1" "${2:-}"
+}
+
+# define NAME SIZE METADATA [OPTION=VALUE...]
+define() {
+  rm -f "$CONSOLES/$1"
+  domain "$@" >"/tmp/$1.xml"
+  virsh -q -c "$URI" define "/tmp/$1.xml" >/dev/null
+}
+
+start() {
+  rm -f "$CONSOLES/$1"
+  virsh -q -c "$URI" start "$1"
+}
+
+destroy() {
+  virsh -q -c "$URI" destroy "$1"
+}
+
+undefine() {
+  virsh -q -c "$URI" undefine --managed-save "$1" >/dev/null
+}
+
+# says NAME REGEX [SECONDS]: the guest's console.
+says() {
+  wait_text "$CONSOLES/$1" "$2" "${3:-120}"
+}
+
+# Device numbers of the character devices that process PID has mapped.
+mapped_devices() {
+  local file
+  for file in "/proc/$1"/map_files/*; do
+    [ -c "$file" ] || continue
+    stat -L -c '%Hr:%Lr' "$file"
+  done | sort -u
+}
+
+# instances_of NAME: names of the dax devices that a guest's QEMU has mapped,
+# found by device number in sysfs.
+instances_of() {
+  local number path
+  for number in $(mapped_devices "$(domain_pid "$1")"); do
+    path=$(readlink -f "/sys/dev/char/$number")
+    case ${path##*/} in dax*.*) printf '%s\n' "${path##*/}" ;; esac
+  done
+}
+
+# extents_of INSTANCE: "START END" in decimal, in order of page offset.
+extents_of() {
+  local mapping
+  for mapping in "/sys/bus/dax/devices/$1"/mapping[0-9]*; do
+    printf '%d %d %d\n' "0x$(cat "$mapping/page_offset")" \
+      "$(cat "$mapping/start")" "$(cat "$mapping/end")"
+  done | sort -n | cut -d ' ' -f 2-
+}
+
+# colors_of NAME: colors of every GiB of the guest's memory, by the geometry of
+# the virtual host, which the test knows and does not ask for.
+colors_of() {
+  local instance start end at
+  for instance in $(instances_of "$1"); do
+    while read -r start end; do
+      for ((at = start; at < end; at += GIB)); do
+        printf '%d\n' $(((at - REGION_START) / GIB % COLORS))
+      done
+    done < <(extents_of "$instance")
+  done | sort -nu | tr '\n' ' ' | sed 's/ $//'
+}
+
+# Every start is on a 1 GiB boundary.
+starts_are_aligned() {
+  local instance start end
+  for instance in $(instances_of "$1"); do
+    while read -r start end; do
+      ((start % GIB == 0)) || return 1
+    done < <(extents_of "$instance")
+  done
+}
+
+extent_count() {
+  local instance
+  for instance in $(instances_of "$1"); do
+    extents_of "$instance"
+  done | wc -l
+}
+
+# page_size_of NAME: KernelPageSize in kB of the guest's memory, from smaps.
+page_size_of() {
+  awk '
+    /^[0-9a-f]+-[0-9a-f]+ / { dax = /daxcolor\.cell/ }
+    dax && /^KernelPageSize:/ { print $2 }' "/proc/$(domain_pid "$1")/smaps" | sort -u
+}
+
+# All instances that hold memory, as the kernel sees them; seeds and empty ones hold none.
+kernel_instances() {
+  local device
+  for device in /sys/bus/dax/devices/dax*; do
+    [ "$(cat "$device/size")" = 0 ] || printf '%s\n' "${device##*/}"
+  done | tr '\n' ' '
+}
+
+ledger_rows() {
+  sqlite3 -readonly /var/lib/daxcolor/ledger.db 'SELECT count(*) FROM carving' 2>/dev/null || echo 0
+}
+
+# nothing_left: neither the kernel, nor the ledger, nor libvirt's memory
+# directory has anything of a guest.
+nothing_left() {
+  local devices rows nodes
+  devices=$(kernel_instances)
+  rows=$(ledger_rows)
+  nodes=$(find /var/lib/libvirt/qemu/ram -type c 2>/dev/null | wc -l)
+  [ -z "$devices" ] && [ "$rows" = 0 ] && [ "$nodes" = 0 ] && return
+  printf 'instances: %s; ledger rows: %s; nodes: %s\n' "${devices:-none}" "$rows" "$nodes"
+  return 1
+}
+
+comes_to_nothing() {
+  wait_for "${1:-30}" nothing_left
+  nothing_left
+}
+
+# agrees NAME: what the ledger says of a running guest is what the kernel says.
+agrees() {
+  local instance
+  for instance in $(instances_of "$1"); do
+    daxcolor show "$1" --json | jq -e --arg name "$instance" \
+      'any(.. | objects; .instance? == $name)' >/dev/null || return 1
+  done
+}
