@@ -7,6 +7,7 @@
 #include "adapters/kernel-priv.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 #include <daxcolor/error.h>
@@ -484,6 +485,8 @@ static gboolean begin(Sim *sim, DaxcKernelStep step, const char *what, gboolean 
 	if (!load(sim, error))
 		return FALSE;
 	code = next_failure(sim);
+	if (code == DAXC_SIM_DIE)
+		raise(SIGKILL);
 	*silent = code == 0;
 	return code <= 0 || daxc_kernel_refused(error, step, what, code);
 }

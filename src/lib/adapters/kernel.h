@@ -88,6 +88,9 @@ DaxcKernel *daxc_kernel_mainline_new(GError **error);
 DaxcKernel *daxc_kernel_sim_new(const GPtrArray *regions, const char *file,
 				GError **error);
 
+/* In place of an errno: the process is killed before the step. */
+#define DAXC_SIM_DIE G_MAXINT
+
 /**
  * daxc_kernel_sim_fail:
  * @after: number of changing steps that still succeed, from now on

@@ -201,6 +201,10 @@ GPtrArray *daxc_host_regions(DaxcHost *host, GError **error);
 /* Returns: (transfer full) (element-type DaxcInstance): all, in order of name. */
 GPtrArray *daxc_host_instances(DaxcHost *host, GError **error);
 
+/* Returns: (transfer full) (element-type DaxcInstance): those that no carving
+ * explains, but for seeds that hold nothing or still all of their region. */
+GPtrArray *daxc_host_foreign(DaxcHost *host, GError **error);
+
 /* Returns: (transfer full) (element-type DaxcColorUse): by node, then color. */
 GPtrArray *daxc_host_colors(DaxcHost *host, GError **error);
 
