@@ -320,12 +320,15 @@ static const struct {
 	const char *name;
 	gboolean (*run)(Hook *hook, GError **error); /* NULL: nothing to do */
 	gboolean may_fail;
+	/* Metadata may be edited away while the guest runs; what it holds must
+	 * come back all the same, so only the UUID is read. */
+	gboolean by_uuid;
 } operations[] = {
 	{ "prepare", on_prepare, TRUE },
 	{ "start", on_start, TRUE },
 	{ "started", NULL, FALSE },
 	{ "stopped", NULL, FALSE },
-	{ "release", on_release, FALSE },
+	{ "release", on_release, FALSE, TRUE },
 	/* `prepare` follows and does the work; nothing on stdout: XML unchanged. */
 	{ "migrate", NULL, FALSE },
 	{ "restore", NULL, FALSE },
@@ -333,15 +336,24 @@ static const struct {
 	{ "attach", on_attach, FALSE },
 };
 
+static gboolean read_domain(Hook *hook, gboolean by_uuid, GError **error)
+{
+	gsize length;
+	g_autofree char *xml = read_stdin(&length, error);
+
+	if (!xml)
+		return FALSE;
+	if (!by_uuid)
+		return daxc_domain_read(xml, (gssize)length, &hook->request, error);
+	hook->request = daxc_domain_identify(xml, (gssize)length, error);
+	return hook->request != NULL;
+}
+
 static gboolean run(Hook *hook, gsize operation, GError **error)
 {
-	g_autofree char *xml = NULL;
-	gsize length;
-
 	if (!operations[operation].run)
 		return TRUE;
-	xml = read_stdin(&length, error);
-	if (!xml || !daxc_domain_read(xml, (gssize)length, &hook->request, error))
+	if (!read_domain(hook, operations[operation].by_uuid, error))
 		return FALSE;
 	if (!hook->request)
 		return TRUE;
