@@ -90,7 +90,7 @@ void cli_add_cell_plan(JsonBuilder *builder, const DaxcCellPlan *plan)
 	cli_add_number(builder, "size", plan->size);
 	cli_add_number(builder, "align", plan->align);
 	cli_add_number(builder, "granule", plan->granule);
-	cli_add_number(builder, "granules", plan->granules->len);
+	cli_add_number(builder, "granule_count", plan->granules->len);
 	cli_add_colors(builder, "colors", colors);
 	add_extents(builder, plan->extents, plan, NULL);
 }

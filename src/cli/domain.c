@@ -74,10 +74,28 @@ static gboolean find_domain(Session *session, const char *name, GError **error)
 
 static char *read_domain(GVirDomain *domain, GError **error)
 {
-	g_autoptr(GVirConfigDomain) config = gvir_domain_get_config(
+	GVirConfigDomain *config = gvir_domain_get_config(
 		domain, GVIR_DOMAIN_XML_INACTIVE | GVIR_DOMAIN_XML_SECURE, error);
+	char *xml;
 
-	return config ? gvir_config_object_to_xml(GVIR_CONFIG_OBJECT(config)) : NULL;
+	if (!config)
+		return NULL;
+	xml = gvir_config_object_to_xml(GVIR_CONFIG_OBJECT(config));
+	g_object_unref(config);
+	return xml;
+}
+
+/* As libvirt-glib writes it, so that only what differs in meaning differs. */
+static char *normalize(const char *xml, GError **error)
+{
+	GVirConfigDomain *config = gvir_config_domain_new_from_xml(xml, error);
+	char *text;
+
+	if (!config)
+		return NULL;
+	text = gvir_config_object_to_xml(GVIR_CONFIG_OBJECT(config));
+	g_object_unref(config);
+	return text;
 }
 
 /* Passwords of consoles have no business on a terminal. */
@@ -181,20 +199,29 @@ static gboolean confirm(const Cli *cli, const CliEdit *edit, GError **error)
 	return fgets(answer, sizeof(answer), stdin) && g_ascii_tolower(answer[0]) == 'y';
 }
 
-static gboolean define(Session *session, GError **error)
+/* Returns: (transfer full): the domain as libvirt shows it afterwards. */
+static char *define(Session *session, GError **error)
 {
-	g_autoptr(GVirConfigDomain)
-		config = gvir_config_domain_new_from_xml(session->after, error);
-	g_autoptr(GVirDomain) defined = NULL;
-	g_autoptr(DaxcRequest) wanted = NULL, got = NULL;
-	g_autofree char *xml = NULL;
+	GVirConfigDomain *config = gvir_config_domain_new_from_xml(session->after, error);
+	GVirDomain *defined;
+	char *xml;
 
 	if (!config)
-		return FALSE;
+		return NULL;
 	defined = gvir_connection_create_domain(session->connection, config, error);
+	g_object_unref(config);
 	if (!defined)
-		return FALSE;
+		return NULL;
 	xml = read_domain(defined, error);
+	g_object_unref(defined);
+	return xml;
+}
+
+static gboolean define_and_verify(Session *session, GError **error)
+{
+	g_autofree char *xml = define(session, error);
+	g_autoptr(DaxcRequest) wanted = NULL, got = NULL;
+
 	if (!xml || !daxc_domain_read(session->after, -1, &wanted, error) ||
 	    !daxc_domain_read(xml, -1, &got, error))
 		return FALSE;
@@ -225,15 +252,19 @@ static void print_document(const Session *session, gboolean defined)
 
 static gboolean is_running(const Session *session)
 {
-	g_autoptr(GVirDomainInfo) info = gvir_domain_get_info(session->domain, NULL);
+	GVirDomainInfo *info = gvir_domain_get_info(session->domain, NULL);
+	gboolean running = info && info->state != GVIR_DOMAIN_STATE_SHUTOFF;
 
-	return info && info->state != GVIR_DOMAIN_STATE_SHUTOFF;
+	if (info)
+		g_boxed_free(GVIR_TYPE_DOMAIN_INFO, info);
+	return running;
 }
 
 static gboolean prepare(Session *session, const char *name, const CliEdit *edit,
 			GError **error)
 {
 	g_autoptr(DaxcRequest) request = NULL;
+	g_autofree char *changed = NULL;
 
 	if (!connect_to(session, edit->connect, error) ||
 	    !find_domain(session, name, error))
@@ -241,9 +272,9 @@ static gboolean prepare(Session *session, const char *name, const CliEdit *edit,
 	session->before = read_domain(session->domain, error);
 	if (!session->before)
 		return FALSE;
-	session->after =
-		edit->change(session->before, gvir_domain_get_uuid(session->domain),
-			     gvir_domain_get_name(session->domain), edit->data, error);
+	changed = edit->change(session->before, gvir_domain_get_uuid(session->domain),
+			       gvir_domain_get_name(session->domain), edit->data, error);
+	session->after = changed ? normalize(changed, error) : NULL;
 	/* What the hook would refuse is refused now. */
 	if (!session->after || !daxc_domain_read(session->after, -1, &request, error))
 		return FALSE;
@@ -264,7 +295,7 @@ CliStatus cli_edit_domain(const Cli *cli, const char *name, const CliEdit *edit)
 		print_diff(session.diff);
 	if (differs && !edit->dry_run) {
 		go = confirm(cli, edit, &error);
-		if (error || (go && !define(&session, &error)))
+		if (error || (go && !define_and_verify(&session, &error)))
 			return cli_fail(cli, name, error);
 	}
 	if (cli->json)

@@ -29,27 +29,18 @@ typedef struct {
 	const char *list;
 } CellText;
 
-static gboolean read_part(CellText *text, char *part, GError **error)
+static gboolean read_part(CellText *text, char *part)
 {
-	char *value = strchr(part, '=');
-	const char **slot = NULL;
+	static const char *const keys[] = {"node=", "colors=", "list="};
+	const char **const slots[] = {&text->node, &text->count, &text->list};
 
-	if (value)
-		*value++ = '\0';
-	if (strcmp(part, "node") == 0)
-		slot = &text->node;
-	else if (strcmp(part, "colors") == 0)
-		slot = &text->count;
-	else if (strcmp(part, "list") == 0)
-		slot = &text->list;
-	if (!slot || !value || *slot) {
-		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
-			    "--cell: \"%s\" is not one node=N, colors=K or list=1+3",
-			    part);
-		return FALSE;
+	for (gsize i = 0; i < G_N_ELEMENTS(keys); i++) {
+		if (!g_str_has_prefix(part, keys[i]) || *slots[i])
+			continue;
+		*slots[i] = part + strlen(keys[i]);
+		return TRUE;
 	}
-	*slot = value;
-	return TRUE;
+	return FALSE;
 }
 
 static DaxcCellRequest *read_cell(const char *text, GError **error)
@@ -64,8 +55,14 @@ static DaxcCellRequest *read_cell(const char *text, GError **error)
 			     error))
 		return NULL;
 	for (guint i = 1; parts[i]; i++) {
-		if (!read_part(&given, parts[i], error))
-			return NULL;
+		if (read_part(&given, parts[i]))
+			continue;
+		g_set_error(
+			error, DAXC_ERROR, DAXC_ERROR_INVALID,
+			"--cell %s: \"%s\" is not node=N, colors=K or list=1+3, each at "
+			"most once",
+			text, parts[i]);
+		return NULL;
 	}
 	cell = daxc_cell_request_new((guint)id, 0);
 	if (given.node) {
@@ -74,7 +71,7 @@ static DaxcCellRequest *read_cell(const char *text, GError **error)
 		cell->node = (gint)node;
 	}
 	/* A comma stands between the parts of a cell already. */
-	list = g_strdelimit(g_strdup(given.list), "+", ',');
+	list = given.list ? g_strdelimit(g_strdup(given.list), "+", ',') : NULL;
 	if (!cli_set_colors(cell, given.count, list, error))
 		return NULL;
 	return g_steal_pointer(&cell);

@@ -108,7 +108,7 @@ DaxcHost *cli_open(const Cli *cli, gboolean read_only)
 	options.read_only = read_only;
 	host = daxc_host_open(&options, &error);
 	if (!host)
-		cli_fail(cli, options.simulate, error);
+		cli_fail(cli, NULL, error);
 	return host;
 }
 

@@ -255,7 +255,11 @@ static void put_gap(const Band *band, guint column)
 
 static void print_symbols(const Band *band, const char *symbols)
 {
-	for (guint i = 0; i < band->n; i++) {
+	guint n = band->n;
+
+	while (n > 0 && symbols[n - 1] == SYMBOL_NONE)
+		n--;
+	for (guint i = 0; i < n; i++) {
 		char text[2] = {symbols[i], '\0'};
 		g_autofree char *painted = cli_paint(text, sgr_of(symbols[i]));
 
@@ -266,11 +270,11 @@ static void print_symbols(const Band *band, const char *symbols)
 }
 
 /* Numbers of the colors, one digit below the other. */
-static void print_header(const Band *band, guint32 colors)
+static void print_header(const Band *band)
 {
 	guint32 unit = 1;
 
-	while ((colors - 1) / unit >= 10)
+	while ((band->first + band->n - 1) / unit >= 10)
 		unit *= 10;
 	for (gboolean top = TRUE; unit > 0; unit /= 10, top = FALSE) {
 		printf("  %-*s", (int)band->label, top ? "color" : "");
@@ -287,9 +291,10 @@ static void print_header(const Band *band, guint32 colors)
 	}
 }
 
-static void print_owners(Map *map, const Grid *grid, const Band *band)
+/* Returns: (transfer full): a symbol for each color of @band. */
+static char *owners_of(Map *map, const Grid *grid, const Band *band)
 {
-	g_autofree char *owners = g_strnfill(band->n, SYMBOL_CLEAN);
+	char *owners = g_strnfill(band->n, SYMBOL_CLEAN);
 
 	for (guint i = 0; i < map->uses->len; i++) {
 		const DaxcColorUse *use = g_ptr_array_index(map->uses, i);
@@ -303,18 +308,44 @@ static void print_owners(Map *map, const Grid *grid, const Band *band)
 		else if (use->foreign)
 			owners[use->color - band->first] = SYMBOL_FOREIGN;
 	}
-	printf("  %-*s", (int)band->label, "owner");
-	print_symbols(band, owners);
+	return owners;
+}
+
+static gboolean has_only(const char *symbols, guint n, const char *these)
+{
+	for (guint i = 0; i < n; i++) {
+		if (!strchr(these, symbols[i]))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static const char *cells_of(const Grid *grid, const Band *band, guint row)
+{
+	return grid->cells + (gsize)row * grid->domain->colors + band->first;
+}
+
+/* Whether nobody has anything of these colors. */
+static gboolean is_free(Map *map, const Grid *grid, const Band *band)
+{
+	g_autofree char *owners = owners_of(map, grid, band);
+
+	if (!has_only(owners, band->n, ".~"))
+		return FALSE;
+	for (guint row = 0; row < grid->rows; row++) {
+		if (!has_only(cells_of(grid, band, row), band->n, " .~"))
+			return FALSE;
+	}
+	return TRUE;
 }
 
 static guint alike(const Grid *grid, const Band *band, guint row)
 {
-	const char *cells = grid->cells + band->first;
-	gsize stride = grid->domain->colors;
 	guint n = 1;
 
 	while (!all && row + n < grid->rows &&
-	       memcmp(cells + row * stride, cells + (row + n) * stride, band->n) == 0)
+	       memcmp(cells_of(grid, band, row), cells_of(grid, band, row + n),
+		      band->n) == 0)
 		n++;
 	return n;
 }
@@ -325,18 +356,21 @@ static void print_row(const Grid *grid, const Band *band, guint row)
 		g_strdup_printf("0x%" G_GINT64_MODIFIER "x", grid->label[row]);
 
 	printf("  %-*s", (int)band->label, label);
-	print_symbols(band,
-		      grid->cells + (gsize)row * grid->domain->colors + band->first);
+	print_symbols(band, cells_of(grid, band, row));
 }
 
 static void print_band(Map *map, const Grid *grid, const Band *band)
 {
+	g_autofree char *owners = owners_of(map, grid, band);
 	guint n;
 
-	print_header(band, grid->domain->colors);
-	print_owners(map, grid, band);
+	print_header(band);
+	printf("  %-*s", (int)band->label, "owner");
+	print_symbols(band, owners);
 	for (guint row = 0; row < grid->rows; row += n) {
 		n = alike(grid, band, row);
+		if (has_only(cells_of(grid, band, row), band->n, " "))
+			continue;
 		if (n < JOIN)
 			n = 1;
 		print_row(grid, band, row);
@@ -354,6 +388,25 @@ static guint label_width(const Grid *grid)
 	return (guint)MAX(strlen(widest), strlen("color")) + 1;
 }
 
+/* One line for all of the bands from @band on that nobody has anything of; these
+ * are then one band. */
+static gboolean print_free_bands(Map *map, const Grid *grid, Band *band, guint32 fit)
+{
+	Band next = *band;
+
+	if (all || !is_free(map, grid, band))
+		return FALSE;
+	for (next.first += next.n; next.first < grid->domain->colors;
+	     next.first += next.n) {
+		next.n = MIN(fit, grid->domain->colors - next.first);
+		if (!is_free(map, grid, &next))
+			break;
+	}
+	band->n = next.first - band->first;
+	printf("  colors %u-%u: all free\n", band->first, next.first - 1);
+	return TRUE;
+}
+
 static void print_bands(Map *map, const Grid *grid)
 {
 	guint32 colors = grid->domain->colors;
@@ -366,10 +419,13 @@ static void print_bands(Map *map, const Grid *grid)
 		/* Eight columns and the space after them; whole eights only. */
 		fit = MAX((room + 1) / 9 * 8, 8);
 	}
-	for (band.first = 0; band.first < colors; band.first += fit) {
-		if (band.first > 0)
-			putchar('\n');
+	for (band.first = 0; band.first < colors; band.first += band.n) {
 		band.n = MIN(fit, colors - band.first);
+		if (band.first > 0) {
+			putchar('\n');
+			if (print_free_bands(map, grid, &band, fit))
+				continue;
+		}
 		print_band(map, grid, &band);
 	}
 }
@@ -485,7 +541,7 @@ static void add_region(JsonBuilder *builder, const Map *map, const DaxcRegion *r
 	cli_add_number(builder, "start", region->start);
 	cli_add_number(builder, "size", region->size);
 	cli_add_number(builder, "granule", grid.domain ? grid.domain->granule : 0);
-	cli_add_number(builder, "colors", grid.domain ? grid.domain->colors : 0);
+	cli_add_number(builder, "color_count", grid.domain ? grid.domain->colors : 0);
 	json_builder_set_member_name(builder, "granules");
 	json_builder_begin_array(builder);
 	for (guint i = 0; grid.domain && i < map->granules->len; i++) {

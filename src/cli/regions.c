@@ -20,7 +20,7 @@ static void add_cache(JsonBuilder *builder, const DaxcCacheDomain *domain)
 	cli_add_number(builder, "size", domain->cache_size);
 	cli_add_number(builder, "granule", domain->granule);
 	cli_add_number(builder, "base", domain->base);
-	cli_add_number(builder, "colors", domain->colors);
+	cli_add_number(builder, "color_count", domain->colors);
 	cli_add_flag(builder, "extended_linear", domain->extended_linear);
 	json_builder_end_object(builder);
 }
@@ -107,8 +107,8 @@ static void flatten(JsonObject *row)
 					   json_object_get_int_member(object, "size"));
 	json_object_set_int_member(row, "granule",
 				   json_object_get_int_member(object, "granule"));
-	json_object_set_int_member(row, "colors",
-				   json_object_get_int_member(object, "colors"));
+	json_object_set_int_member(row, "color_count",
+				   json_object_get_int_member(object, "color_count"));
 }
 
 static void print_text(JsonNode *document)
@@ -121,7 +121,7 @@ static void print_text(JsonNode *document)
 		{"NODE", "node", CLI_NUMBER},
 		{"INSTANCES", "n", CLI_NUMBER},
 		{"CACHE", "cache_size", CLI_SIZE},
-		{"COLORS", "colors", CLI_NUMBER},
+		{"COLORS", "color_count", CLI_NUMBER},
 		{"GRANULE", "granule", CLI_SIZE},
 		{"GEOMETRY", "geometry", CLI_TEXT},
 		{NULL},

@@ -26,7 +26,7 @@ static void check_host(Doctor *doctor, DaxcCheck *check)
 static void check_limits(Doctor *doctor, DaxcCheck *check)
 {
 	const char *const *limits = daxc_host_limits(doctor->host);
-	g_autofree char *text = limits && limits[0] ? g_strjoinv("; ", (char **)limits)
+	g_autofree char *text = limits && limits[0] ? g_strjoinv(" ", (char **)limits)
 						    : NULL;
 
 	daxc_doctor_ok(check, "%s%s%s", daxc_host_backend(doctor->host),
@@ -63,7 +63,7 @@ static void check_geometry(Doctor *doctor, DaxcCheck *check)
 					       region->node);
 	}
 	if (unknown->len == 0) {
-		daxc_doctor_ok(check, "%s", known->str);
+		daxc_doctor_ok(check, "%s", known->len ? known->str : "no region yet");
 		return;
 	}
 	daxc_doctor_verdict(
@@ -110,18 +110,28 @@ static void check_ledger(Doctor *doctor, DaxcCheck *check)
 					    g_strdup("run this as root"));
 		return;
 	}
-	if (!((in_dir.st_mode | in_file.st_mode) & 022) && !(in_file.st_mode & 077)) {
+	if ((in_dir.st_mode | in_file.st_mode) & 022) {
+		daxc_doctor_verdict(
+			check, DAXC_CHECK_BROKEN,
+			g_strdup_printf("%s (mode %o, in a directory of mode %o) can be "
+					"changed by others, who could give tenants each "
+					"other's memory",
+					file, in_file.st_mode & 0777,
+					in_dir.st_mode & 0777),
+			g_strdup("find out who did; `daxcolor list` shows what it says; "
+				 "then "
+				 "make them 0600 and 0700"));
+		return;
+	}
+	if (!(in_file.st_mode & 077)) {
 		daxc_doctor_ok(check, "%s is its owner's only", file);
 		return;
 	}
 	check->fixable = TRUE;
-	daxc_doctor_verdict(
-		check, DAXC_CHECK_WARNING,
-		g_strdup_printf("%s (mode %o, in a directory of mode %o) can be read or "
-				"replaced by others, who could give tenants each other's "
-				"memory",
-				file, in_file.st_mode & 0777, in_dir.st_mode & 0777),
-		g_strdup("make them 0600 and 0700, or " DOCTOR_FIX));
+	daxc_doctor_verdict(check, DAXC_CHECK_WARNING,
+			    g_strdup_printf("%s (mode %o) can be read by others", file,
+					    in_file.st_mode & 0777),
+			    g_strdup("make it 0600, or " DOCTOR_FIX));
 }
 
 static gboolean fix_ledger(Doctor *doctor, GError **error)
@@ -129,7 +139,7 @@ static gboolean fix_ledger(Doctor *doctor, GError **error)
 	g_autofree char *dir = state_dir(doctor);
 	g_autofree char *file = g_build_filename(dir, "ledger.db", NULL);
 
-	if (chmod(dir, 0700) == 0 && chmod(file, 0600) == 0)
+	if (chmod(file, 0600) == 0)
 		return TRUE;
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED,
 		    "cannot change the mode of %s: %s", file, g_strerror(errno));
