@@ -18,21 +18,6 @@
 
 /* ---- plain data ---- */
 
-void daxc_region_free(DaxcRegion *region)
-{
-	g_free(region);
-}
-
-void daxc_instance_free(DaxcInstance *instance)
-{
-	if (!instance)
-		return;
-	g_free(instance->name);
-	g_free(instance->driver);
-	g_array_unref(instance->extents);
-	g_free(instance);
-}
-
 DaxcInstance *daxc_instance_new(guint region, guint number)
 {
 	DaxcInstance *instance = g_new0(DaxcInstance, 1);
