@@ -16,7 +16,7 @@ cd "$work" || exit 99
 export LC_ALL=C COLUMNS=80 TERM=dumb
 unset NO_COLOR DAXCOLOR_CONFIG DAXCOLOR_STATE_DIR DAXCOLOR_SIMULATE LIBVIRT_DEFAULT_URI
 : >empty.conf
-export DAXCOLOR_CONFIG=$work/empty.conf
+export DAXCOLOR_CONFIG="$work/empty.conf"
 
 number=0
 failed=0

@@ -80,9 +80,13 @@ static char *acl(void)
 static void setup(void)
 {
 	g_autofree char *conf = acl();
+	g_autofree char *config = NULL;
 
 	root = g_dir_make_tmp("daxcolor-XXXXXX", NULL);
 	ck_assert_ptr_nonnull(root);
+	config = at("/daxcolor.conf");
+	put("/daxcolor.conf", "");
+	g_setenv("DAXCOLOR_CONFIG", config, TRUE);
 	put(IDLE, "Y\n");
 	put("/sys/module/device_dax/refcnt", "0\n");
 	put(SEED "/target_node", "1\n");
@@ -578,6 +582,19 @@ START_TEST(a_simulated_host_has_no_libvirt)
 }
 END_TEST
 
+START_TEST(a_host_may_be_simulated_by_the_environment)
+{
+	const DaxcDoctorOptions options = {.root = root};
+	g_autoptr(GPtrArray) checks = NULL;
+
+	g_setenv("DAXCOLOR_SIMULATE", DEMO, TRUE);
+	checks = daxc_doctor_run(&options);
+	g_unsetenv("DAXCOLOR_SIMULATE");
+	ck_assert_str_eq(((DaxcCheck *)g_ptr_array_index(checks, 0))->id, "host");
+	ck_assert(strstr(find(checks, "ledger")->why, "in memory"));
+}
+END_TEST
+
 START_TEST(a_ledger_that_others_can_read)
 {
 	g_autofree char *dir = state_dir();
@@ -719,7 +736,8 @@ int main(void)
 	TCase *tcase = tcase_create("doctor");
 
 	g_setenv("AUGEAS_LENS_LIB", LENSES, TRUE);
-	g_unsetenv("DAXCOLOR_CONFIG");
+	g_unsetenv("DAXCOLOR_SIMULATE");
+	g_unsetenv("DAXCOLOR_STATE_DIR");
 	suite_add_tcase(suite, tcase);
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, a_healthy_host_has_no_complaint);
@@ -754,6 +772,7 @@ int main(void)
 	tcase_add_test(tcase, a_daemon_that_knows_everything);
 	tcase_add_test(tcase, a_pid_that_is_no_daemon_any_more);
 	tcase_add_test(tcase, a_simulated_host_has_no_libvirt);
+	tcase_add_test(tcase, a_host_may_be_simulated_by_the_environment);
 	tcase_add_test(tcase, a_ledger_that_others_can_read);
 	tcase_add_test(tcase, a_ledger_that_others_can_write);
 	tcase_add_test(tcase, a_ledger_that_is_none);

@@ -80,14 +80,9 @@ static void check_geometry(Doctor *doctor, DaxcCheck *check)
 /* Returns: (nullable): the directory of a ledger on disk. */
 static char *state_dir(const Doctor *doctor)
 {
-	const DaxcHostOptions *host = &doctor->options->host;
-	const char *dir = host->state_dir;
-
-	if (!dir && host->simulate)
+	if (!doctor->state_dir && doctor->simulate)
 		return NULL;
-	if (!dir)
-		dir = g_getenv("DAXCOLOR_STATE_DIR");
-	return g_strdup(dir && *dir ? dir : DAXC_DEFAULT_STATE_DIR);
+	return g_strdup(doctor->state_dir ? doctor->state_dir : DAXC_DEFAULT_STATE_DIR);
 }
 
 static void check_ledger(Doctor *doctor, DaxcCheck *check)

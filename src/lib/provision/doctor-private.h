@@ -21,14 +21,18 @@ G_BEGIN_DECLS
 /**
  * Doctor: what checks look at.
  * @root: "" on a live host
+ * @fix: what can be repaired is
+ * @simulate, @state_dir: (nullable): from option or environment
  * @qemu_conf: its path, without the root
  * @regions: (element-type guint): ids, from sysfs, ascending
  * @conf: (nullable): read when first needed; NULL: @conf_error says why
  * @host: (nullable): NULL when there is none to look at, or @host_error
  */
 typedef struct {
-	const DaxcDoctorOptions *options;
 	const char *root;
+	gboolean fix;
+	const char *simulate;
+	const char *state_dir;
 	char *qemu_conf;
 	GArray *regions;
 	DaxcQemuConf *conf;

@@ -128,19 +128,26 @@ static void run_list(Doctor *doctor, const DoctorCheck *list, DoctorStage stages
 		check->id = spec->id;
 		check->what = spec->what;
 		spec->check(doctor, check);
-		if (doctor->options->fix && check->fixable)
+		if (doctor->fix && check->fixable)
 			try_fix(doctor, spec, check);
 		g_ptr_array_add(checks, check);
 	}
 }
 
+/* An empty variable counts as unset. */
+static const char *option_or_environment(const char *option, const char *variable)
+{
+	const char *value = option ? option : g_getenv(variable);
+
+	return value && *value ? value : NULL;
+}
+
 static char *configured_qemu_conf(const char *config, GError **error)
 {
-	const char *path = config ? config : g_getenv("DAXCOLOR_CONFIG");
+	const char *path = option_or_environment(config, "DAXCOLOR_CONFIG");
 	g_autoptr(DaxcConfig) loaded = NULL;
 
-	loaded = daxc_config_load(path && *path ? path : DAXC_DEFAULT_CONFIG,
-				  config != NULL, error);
+	loaded = daxc_config_load(path ? path : DAXC_DEFAULT_CONFIG, path != NULL, error);
 	return loaded ? g_strdup(loaded->qemu_conf) : NULL;
 }
 
@@ -155,44 +162,49 @@ static void doctor_clear(Doctor *doctor)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Doctor, doctor_clear)
 
-static DoctorStage stages_of(const Doctor *doctor)
+static DoctorStage stages_of(const Doctor *doctor, gboolean has_host)
 {
-	const DaxcDoctorOptions *options = doctor->options;
 	DoctorStage stages = 0;
 
-	if (!options->host.simulate)
+	if (!doctor->simulate)
 		stages |= ON_SYSTEM;
-	if (options->host.simulate || !options->root)
+	if (has_host)
 		stages |= ON_HOST;
 	if (doctor->host)
 		stages |= ON_OPEN_HOST;
 	return stages;
 }
 
-static void open_host(Doctor *doctor)
+static void doctor_init(Doctor *doctor, const DaxcDoctorOptions *options)
 {
-	DaxcHostOptions options = doctor->options->host;
+	const DaxcHostOptions *host = &options->host;
 
-	options.read_only = TRUE;
-	if (options.simulate || !doctor->options->root)
-		doctor->host = daxc_host_open(&options, &doctor->host_error);
+	doctor->root = options->root ? options->root : "";
+	doctor->fix = options->fix;
+	doctor->simulate = option_or_environment(host->simulate, "DAXCOLOR_SIMULATE");
+	doctor->state_dir = option_or_environment(host->state_dir, "DAXCOLOR_STATE_DIR");
+	doctor->qemu_conf = configured_qemu_conf(host->config, NULL);
+	if (!doctor->qemu_conf)
+		doctor->qemu_conf = g_strdup(DAXC_DEFAULT_QEMU_CONF);
+	doctor->regions = g_array_new(FALSE, FALSE, sizeof(guint));
+	daxc_doctor_find_regions(doctor);
 }
 
 GPtrArray *daxc_doctor_run(const DaxcDoctorOptions *options)
 {
-	g_auto(Doctor)
-		doctor = {.options = options, .root = options->root ? options->root : ""};
+	g_auto(Doctor) doctor = {.root = NULL};
 	GPtrArray *checks =
 		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_check_free);
+	DaxcHostOptions host = options->host;
+	gboolean has_host;
 	DoctorStage stages;
 
-	doctor.qemu_conf = configured_qemu_conf(options->host.config, NULL);
-	if (!doctor.qemu_conf)
-		doctor.qemu_conf = g_strdup(DAXC_DEFAULT_QEMU_CONF);
-	doctor.regions = g_array_new(FALSE, FALSE, sizeof(guint));
-	daxc_doctor_find_regions(&doctor);
-	open_host(&doctor);
-	stages = stages_of(&doctor);
+	doctor_init(&doctor, options);
+	has_host = doctor.simulate || !options->root;
+	host.read_only = TRUE;
+	if (has_host)
+		doctor.host = daxc_host_open(&host, &doctor.host_error);
+	stages = stages_of(&doctor, has_host);
 	run_list(&doctor, daxc_doctor_kernel_checks, stages, checks);
 	run_list(&doctor, daxc_doctor_libvirt_checks, stages, checks);
 	run_list(&doctor, daxc_doctor_host_checks, stages, checks);
