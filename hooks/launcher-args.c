@@ -72,9 +72,16 @@ static Params *params_new(const char *text, gboolean json)
 
 	params->text = text;
 	params->json = json;
-	params->list = g_array_new(FALSE, FALSE, sizeof(Param));
+	params->list = g_array_new(FALSE, TRUE, sizeof(Param));
 	g_array_set_clear_func(params->list, param_clear);
 	return params;
+}
+
+/* Returns: (transfer none): a new last one, to be filled before the next. */
+static Param *params_add(Params *params)
+{
+	g_array_set_size(params->list, params->list->len + 1);
+	return &g_array_index(params->list, Param, params->list->len - 1);
 }
 
 /* The last one counts, as for QEMU. */
@@ -126,14 +133,13 @@ static Params *parse_list(const char *text, const char *implied)
 		gboolean keyed = at[length] == '=';
 
 		if (keyed || (at == text && implied)) {
-			Param param = {0};
+			Param *param = params_add(params);
 
-			param.key = keyed ? g_strndup(at, length) : g_strdup(implied);
+			param->key = keyed ? g_strndup(at, length) : g_strdup(implied);
 			at += keyed ? length + 1 : 0;
-			param.start = (gsize)(at - text);
-			at = scan_value(at, &param.value);
-			param.end = (gsize)(at - text);
-			g_array_append_val(params->list, param);
+			param->start = (gsize)(at - text);
+			at = scan_value(at, &param->value);
+			param->end = (gsize)(at - text);
 		} else {
 			/* A switch: "share" is share=on. */
 			at += length;
@@ -199,26 +205,27 @@ static const char *skip_json(const char *text)
 	return length > 0 ? text + length : NULL;
 }
 
-/* Appends the member at @at. Returns: what is behind it. */
+/* Adds the member at @at. Returns: what is behind it. */
 static const char *scan_member(Params *params, const char *at)
 {
-	const char *key = at;
-	const char *end = skip_string(key);
-	Param param = {0};
+	const char *end = skip_string(at);
+	const char *value;
+	Param *param;
 
 	if (!end)
 		return NULL;
+	param = params_add(params);
+	param->key = g_strndup(at + 1, (gsize)(end - at) - 2);
 	at = skip_space(end);
 	if (*at != ':')
 		return NULL;
-	param.start = (gsize)(skip_space(at + 1) - params->text);
-	at = skip_json(params->text + param.start);
+	value = skip_space(at + 1);
+	at = skip_json(value);
 	if (!at)
 		return NULL;
-	param.end = (gsize)(at - params->text);
-	param.string = params->text[param.start] == '"';
-	param.key = g_strndup(key + 1, (gsize)(end - key) - 2);
-	g_array_append_val(params->list, param);
+	param->string = *value == '"';
+	param->start = (gsize)(value - params->text);
+	param->end = (gsize)(at - params->text);
 	return skip_space(at);
 }
 
@@ -556,7 +563,8 @@ typedef struct {
 	gboolean placed[CELLS_MAX];
 } Placing;
 
-G_GNUC_PRINTF(2, 3)
+static gboolean refuse(GError **error, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
 static gboolean refuse(GError **error, const char *format, ...)
 {
 	g_autofree char *what = NULL;

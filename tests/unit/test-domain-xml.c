@@ -78,7 +78,7 @@ static DaxcRequest *read_ok(const char *xml)
 
 static void assert_unread(const char *xml, const char *message)
 {
-	DaxcRequest *request = (DaxcRequest *)xml;
+	DaxcRequest *request = (gpointer)xml;
 	g_autoptr(GError) error = NULL;
 
 	ck_assert_msg(!daxc_domain_read(xml, -1, &request, &error), "read, not \"%s\"",
@@ -242,7 +242,8 @@ START_TEST(what_only_looks_like_ours_is_an_error)
 		{"urn:daxcolor", "URN:DAXCOLOR",
 		 "xmlns:daxcolor='URN:DAXCOLOR:domain:1'"},
 		{"urn:daxcolor", "urn:daxcolour", "is not known"},
-		{"urn:daxcolor:domain:1", "http://example.org/", "xmlns:daxcolor="},
+		{"urn:daxcolor:domain:1", "http://example.org/",
+		 "xmlns:daxcolor='http://example.org/' is not known"},
 		{" xmlns:daxcolor='urn:daxcolor:domain:1'", "", "not in our namespace"},
 		{METADATA, "<metadata><x xmlns='urn:daxcolor'/></metadata>",
 		 "xmlns='urn:daxcolor' is not known"},
@@ -256,6 +257,10 @@ START_TEST(what_only_looks_like_ours_is_an_error)
 		{"<memory ",
 		 "<memory xmlns:daxcolor='urn:daxcolor:domain:1' daxcolor:x='' ",
 		 "<memory>: the attribute daxcolor:x is not known"},
+		{"<memory ", "<memory xmlns:z='urn:daxcolor:domain:1' z:tenant='' ",
+		 "<memory>: the attribute z:tenant is not known"},
+		{"<memory ", "<memory daxcolor:tenant='acme' ",
+		 "<memory>: the attribute daxcolor:tenant is not known"},
 		{METADATA, METADATA METADATA, "not known here"},
 		{"</daxcolor:memory>",
 		 "</daxcolor:memory><d:memory xmlns:d='urn:daxcolor:domain:1'/>",
@@ -617,6 +622,29 @@ START_TEST(enrolling_writes_what_is_missing_and_nothing_else)
 }
 END_TEST
 
+static char *respaced(const char *from, const char *to)
+{
+	GString *text = g_string_new(ordinary);
+
+	g_string_replace(text, from, to, 0);
+	return g_string_free(text, FALSE);
+}
+
+START_TEST(what_is_written_looks_like_the_rest)
+{
+	g_autofree char *dos = respaced("\n", "\r\n");
+	g_autofree char *tabs = respaced("  ", "\t");
+	g_autofree char *flat = respaced("\n", "");
+	g_autofree char *with_dos = enroll_ok(dos, NULL);
+	g_autofree char *with_tabs = enroll_ok(tabs, NULL);
+	g_autofree char *with_flat = enroll_ok(flat, NULL);
+
+	ck_assert_ptr_nonnull(strstr(with_dos, "\r\n    <source type='file'/>\r\n"));
+	ck_assert_ptr_nonnull(strstr(with_tabs, "\n\t\t<source type='file'/>\n"));
+	ck_assert_ptr_nonnull(strstr(with_flat, "><source type='file'/><"));
+}
+END_TEST
+
 START_TEST(a_wish_for_nothing_special_writes_nothing_special)
 {
 	g_autoptr(DaxcRequest) alone = wish_for(NULL);
@@ -691,22 +719,15 @@ static GPtrArray *domains(void)
 		{"</emulator>", "</emulator\t>"},
 	};
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
-	GString *text;
 
 	g_ptr_array_add(list, load("plain.xml"));
 	g_ptr_array_add(list, load("foreign-metadata.xml"));
 	for (gsize i = 0; i < G_N_ELEMENTS(variants); i++)
 		g_ptr_array_add(list,
 				changed(ordinary, variants[i].from, variants[i].to));
-	text = g_string_new(ordinary);
-	g_string_replace(text, "\n", "", 0);
-	g_ptr_array_add(list, g_string_free(text, FALSE));
-	text = g_string_new(ordinary);
-	g_string_replace(text, "\n", "\r\n", 0);
-	g_ptr_array_add(list, g_string_free(text, FALSE));
-	text = g_string_new(ordinary);
-	g_string_replace(text, "  ", "\t", 0);
-	g_ptr_array_add(list, g_string_free(text, FALSE));
+	g_ptr_array_add(list, respaced("\n", ""));
+	g_ptr_array_add(list, respaced("\n", "\r\n"));
+	g_ptr_array_add(list, respaced("  ", "\t"));
 	return list;
 }
 
@@ -788,8 +809,13 @@ START_TEST(unenrolling_keeps_what_others_changed_since)
 	g_autofree char *memfd = changed(once, "type='file'", "type='memfd'");
 	g_autofree char *after = unenroll_ok(memfd);
 
+	g_autofree char *private = changed(once, "'shared'", "'private'");
+	g_autofree char *last = unenroll_ok(private);
+
 	ck_assert_ptr_nonnull(strstr(after, "<source type='memfd'/>"));
 	ck_assert_ptr_null(strstr(after, "<access"));
+	ck_assert_ptr_nonnull(strstr(last, "<access mode='private'/>"));
+	ck_assert_ptr_null(strstr(last, "<source"));
 }
 END_TEST
 
@@ -932,6 +958,7 @@ static TCase *editing(void)
 	TCase *tcase = tcase_create("editing");
 
 	tcase_add_test(tcase, enrolling_writes_what_is_missing_and_nothing_else);
+	tcase_add_test(tcase, what_is_written_looks_like_the_rest);
 	tcase_add_test(tcase, a_wish_for_nothing_special_writes_nothing_special);
 	tcase_add_test(tcase, lists_of_colors_go_there_and_back);
 	tcase_add_test(tcase, enrolling_and_unenrolling_leaves_every_byte_as_it_was);

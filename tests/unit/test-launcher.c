@@ -454,6 +454,35 @@ START_TEST(an_unknown_switch_hides_nothing)
 }
 END_TEST
 
+START_TEST(json_of_a_depth_that_nobody_needs_is_not_read)
+{
+	g_autofree char *open = g_strnfill(100, '[');
+	g_autofree char *close = g_strnfill(100, ']');
+	g_autofree char *object = g_strconcat(
+		"{\"qom-type\":\"memory-backend-ram\",\"id\":\"m\",\"x\":", open, close,
+		"}", NULL);
+	g_autofree char *line = g_strconcat(
+		"qemu|-name|guest=g|-machine|memory-backend=m|-object|", object, NULL);
+	g_auto(GStrv) argv = words(line);
+	Handover handover = {0};
+
+	assert_refused(argv, &handover, "in a form that the launcher can read");
+}
+END_TEST
+
+START_TEST(cells_without_a_number_are_counted)
+{
+	g_auto(GStrv) argv =
+		words("qemu|-numa|node,memdev=m|-numa|dist,src=0,dst=1,val=20|-numa|"
+		      "node,memdev=n|-object|" FILE_0 "|-object|" FILE_1);
+	Handover handover = {DIRECTORY, two_cells, 0};
+	g_autoptr(LauncherArgs) args = rewrite_ok(argv, &handover);
+
+	ck_assert_ptr_nonnull(strstr(args->argv[8], DIRECTORY "/daxcolor.cell0"));
+	ck_assert_ptr_nonnull(strstr(args->argv[10], DIRECTORY "/daxcolor.cell1"));
+}
+END_TEST
+
 START_TEST(json_that_json_glib_does_not_read_is_not_guessed_at)
 {
 	static const char *const objects[] = {
@@ -509,7 +538,7 @@ START_TEST(a_handover_that_the_hook_did_not_write)
 		 "0]\nnode=daxcolor.cell0\ninstance=dax0.1\nsize=4097\nalign=4096\n",
 		 "do not go together"},
 		{"[cell "
-		 "0]\nnode=daxcolor.cell0\ninstance=dax0.1\nsize=9000\nalign=3000\n",
+		 "0]\nnode=daxcolor.cell0\ninstance=dax0.1\nsize=12288\nalign=12288\n",
 		 "do not go together"},
 	};
 
@@ -597,6 +626,8 @@ int main(void)
 	tcase_add_test(tcase, a_file_without_a_handover_is_refused_whoever_asks);
 	tcase_add_test(tcase, command_line_and_handover_must_agree);
 	tcase_add_test(tcase, an_unknown_switch_hides_nothing);
+	tcase_add_test(tcase, json_of_a_depth_that_nobody_needs_is_not_read);
+	tcase_add_test(tcase, cells_without_a_number_are_counted);
 	tcase_add_test(tcase, json_that_json_glib_does_not_read_is_not_guessed_at);
 	tcase_add_test(tcase, a_handover_that_the_hook_did_not_write);
 	tcase_add_test(tcase, what_is_wrong_with_a_handover_reaches_the_user);

@@ -58,9 +58,10 @@ static void edit_clear(gpointer data)
 
 static const Span *span_of(const Domain *domain, const xmlNode *node)
 {
+	static const Span nowhere;
 	guint index = GPOINTER_TO_UINT(node->_private);
 
-	return index > 0 ? &g_array_index(domain->spans, Span, index - 1) : NULL;
+	return index > 0 ? &g_array_index(domain->spans, Span, index - 1) : &nowhere;
 }
 
 /* An edit at a wrong place would ruin a domain: look where the parser says

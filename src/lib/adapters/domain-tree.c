@@ -98,12 +98,15 @@ static void start_element(void *data, const xmlChar *name, const xmlChar *prefix
 
 	xmlSAX2StartElementNs(data, name, prefix, uri, n_namespaces, namespaces,
 			      n_attributes, n_defaulted, attributes);
-	if (!parser->node || at >= domain->length)
+	if (!parser->node)
 		return;
 	/* The parser is at ">" or "/>"; no "<" can be inside of a tag. */
-	span.open_end = at + (domain->xml[at] == '/' ? 2 : 1);
-	for (span.start = at; span.start > 0 && domain->xml[span.start] != '<';)
-		span.start--;
+	if (at < domain->length) {
+		span.open_end = at + (domain->xml[at] == '/' ? 2 : 1);
+		for (span.start = at; span.start > 0 && domain->xml[span.start] != '<';)
+			span.start--;
+	}
+	/* One for each element: a wrong one is found before it is used. */
 	g_array_append_val(domain->spans, span);
 	parser->node->_private = GUINT_TO_POINTER(domain->spans->len);
 }
