@@ -480,11 +480,32 @@ static GPtrArray *list(DaxcKernel *kernel, const GPtrArray *regions, GError **er
 	return g_steal_pointer(&instances);
 }
 
-GPtrArray *daxc_kernel_instances(DaxcKernel *kernel, GError **error)
+static GPtrArray *try_instances(DaxcKernel *kernel, GError **error)
 {
 	g_autoptr(GPtrArray) regions = daxc_kernel_regions(kernel, error);
 
 	return regions ? list(kernel, regions, error) : NULL;
+}
+
+/* Attributes are read one by one, so a look without the ledger's lock can fall
+ * into a change by somebody else. What does not pass in this time is no such. */
+#define LOOKS 10
+#define LOOK_AGAIN_US 20000
+
+GPtrArray *daxc_kernel_instances(DaxcKernel *kernel, GError **error)
+{
+	for (guint look = 1;; look++) {
+		g_autoptr(GError) local = NULL;
+		GPtrArray *instances = try_instances(kernel, &local);
+
+		if (instances)
+			return instances;
+		if (look == LOOKS || !g_error_matches(local, DAXC_ERROR, DAXC_ERROR_KERNEL)) {
+			g_propagate_error(error, g_steal_pointer(&local));
+			return NULL;
+		}
+		g_usleep(LOOK_AGAIN_US);
+	}
 }
 
 static gboolean check_name(const char *name, GError **error)

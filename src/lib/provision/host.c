@@ -178,6 +178,23 @@ GPtrArray *daxc_host_foreign(DaxcHost *host, GError **error)
 	return g_steal_pointer(&foreign);
 }
 
+DaxcInstance *daxc_host_carving_instance(DaxcHost *host, const DaxcCarving *carving,
+					 GError **error)
+{
+	g_autoptr(DaxcInstance) instance = NULL;
+
+	if (carving->state == DAXC_CARVING_ACTIVE)
+		instance = daxc_kernel_instance(host->kernel, carving->instance, NULL);
+	if (instance && instance->major != 0 && daxc_carving_matches(carving, instance))
+		return g_steal_pointer(&instance);
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+		    "cell %u of guest %s: instance %s is not what the ledger says: run "
+		    "`daxcolor recover` and start the guest again",
+		    carving->plan->cell, carving->name,
+		    carving->instance ? carving->instance : "(none)");
+	return NULL;
+}
+
 GPtrArray *daxc_host_carvings(DaxcHost *host, GError **error)
 {
 	return daxc_host_find(host, NULL, error);

@@ -258,6 +258,16 @@ gboolean daxc_host_release(DaxcHost *host, const char *uuid, GError **error);
 GPtrArray *daxc_host_find(DaxcHost *host, const char *uuid, GError **error);
 
 /**
+ * daxc_host_carving_instance:
+ *
+ * Returns: (transfer full): the instance of an active carving, after a look at
+ *   the kernel whether it is enabled and has exactly the carving's extents: a
+ *   name alone may have gone to another. Fails with DAXC_ERROR_KERNEL.
+ */
+DaxcInstance *daxc_host_carving_instance(DaxcHost *host, const DaxcCarving *carving,
+					 GError **error);
+
+/**
  * daxc_host_recover:
  * @report: (out) (optional) (transfer full) (element-type utf8): a sentence
  *   for each thing that was finished or undone
