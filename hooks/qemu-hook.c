@@ -209,33 +209,18 @@ failed:
 	return FALSE;
 }
 
-static const DaxcInstance *find_instance(const GPtrArray *instances, const char *name)
-{
-	for (guint i = 0; i < instances->len; i++) {
-		const DaxcInstance *instance = g_ptr_array_index(instances, i);
-
-		if (strcmp(instance->name, name) == 0)
-			return instance;
-	}
-	return NULL;
-}
-
-static gboolean hand_over(int dir, GKeyFile *handover, const DaxcCarving *carving,
-			  const GPtrArray *instances, const struct stat *owner,
+static gboolean hand_over(int dir, GKeyFile *handover, DaxcHost *host,
+			  const DaxcCarving *carving, const struct stat *owner,
 			  GError **error)
 {
 	guint cell = carving->plan->cell;
 	g_autofree char *group = g_strdup_printf(HANDOVER_GROUP, cell);
 	g_autofree char *node = g_strdup_printf(HANDOVER_NODE, cell);
-	const DaxcInstance *instance = find_instance(instances, carving->instance);
+	g_autoptr(DaxcInstance) instance =
+		daxc_host_carving_instance(host, carving, error);
 
-	if (!instance || instance->major == 0) {
-		g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
-			    "instance %s of cell %u is %s: run `daxcolor recover` and "
-			    "start the guest again",
-			    carving->instance, cell, instance ? "not enabled" : "gone");
+	if (!instance)
 		return FALSE;
-	}
 	g_key_file_set_string(handover, group, HANDOVER_KEY_NODE, node);
 	g_key_file_set_string(handover, group, HANDOVER_KEY_INSTANCE, carving->instance);
 	g_key_file_set_uint64(handover, group, HANDOVER_KEY_SIZE, carving->plan->size);
@@ -247,7 +232,6 @@ static gboolean on_start(Hook *hook, GError **error)
 {
 	g_autoptr(DaxcHost) host = open_host(TRUE, error);
 	g_autoptr(GPtrArray) carvings = NULL;
-	g_autoptr(GPtrArray) instances = NULL;
 	g_autoptr(GKeyFile) handover = g_key_file_new();
 	struct stat owner;
 	gboolean ok = TRUE;
@@ -256,8 +240,7 @@ static gboolean on_start(Hook *hook, GError **error)
 	if (!host)
 		return FALSE;
 	carvings = daxc_host_find(host, hook->request->uuid, error);
-	instances = carvings ? daxc_host_instances(host, error) : NULL;
-	if (!instances)
+	if (!carvings)
 		return FALSE;
 	if (carvings->len != hook->request->cells->len) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED,
@@ -275,8 +258,8 @@ static gboolean on_start(Hook *hook, GError **error)
 		ok = FALSE;
 	}
 	for (guint i = 0; ok && i < carvings->len; i++)
-		ok = hand_over(dir, handover, g_ptr_array_index(carvings, i), instances,
-			       &owner, error);
+		ok = hand_over(dir, handover, host, g_ptr_array_index(carvings, i), &owner,
+			       error);
 	ok = ok && write_handover(dir, handover, &owner, error);
 	close(dir);
 	return ok;
@@ -320,12 +303,15 @@ static const struct {
 	const char *name;
 	gboolean (*run)(Hook *hook, GError **error); /* NULL: nothing to do */
 	gboolean may_fail;
+	/* Metadata may be edited away while the guest runs; what it holds must
+	 * come back all the same, so only the UUID is read. */
+	gboolean by_uuid;
 } operations[] = {
 	{ "prepare", on_prepare, TRUE },
 	{ "start", on_start, TRUE },
 	{ "started", NULL, FALSE },
 	{ "stopped", NULL, FALSE },
-	{ "release", on_release, FALSE },
+	{ "release", on_release, FALSE, TRUE },
 	/* `prepare` follows and does the work; nothing on stdout: XML unchanged. */
 	{ "migrate", NULL, FALSE },
 	{ "restore", NULL, FALSE },
@@ -333,15 +319,24 @@ static const struct {
 	{ "attach", on_attach, FALSE },
 };
 
+static gboolean read_domain(Hook *hook, gboolean by_uuid, GError **error)
+{
+	gsize length;
+	g_autofree char *xml = read_stdin(&length, error);
+
+	if (!xml)
+		return FALSE;
+	if (!by_uuid)
+		return daxc_domain_read(xml, (gssize)length, &hook->request, error);
+	hook->request = daxc_domain_identify(xml, (gssize)length, error);
+	return hook->request != NULL;
+}
+
 static gboolean run(Hook *hook, gsize operation, GError **error)
 {
-	g_autofree char *xml = NULL;
-	gsize length;
-
 	if (!operations[operation].run)
 		return TRUE;
-	xml = read_stdin(&length, error);
-	if (!xml || !daxc_domain_read(xml, (gssize)length, &hook->request, error))
+	if (!read_domain(hook, operations[operation].by_uuid, error))
 		return FALSE;
 	if (!hook->request)
 		return TRUE;

@@ -33,13 +33,14 @@ static guint32 color_of(guint region, guint64 address)
 typedef struct {
 	char *dir;
 	char *file;
+	char *config; /* empty, so that the machine's own does not count */
 	DaxcHost *host;
 } Fixture;
 
 static DaxcHost *open_host(const Fixture *f, gboolean persistent)
 {
 	const DaxcHostOptions options = {
-		.config = "/dev/null",
+		.config = f->config,
 		.simulate = f->file,
 		.state_dir = persistent ? f->dir : NULL,
 	};
@@ -56,7 +57,9 @@ static Fixture setup(gboolean persistent)
 
 	f.dir = g_dir_make_tmp("daxcolor-test-XXXXXX", NULL);
 	f.file = g_build_filename(f.dir, "test.host", NULL);
+	f.config = g_build_filename(f.dir, "daxcolor.conf", NULL);
 	ck_assert(g_file_set_contents(f.file, host_text, -1, NULL));
+	ck_assert(g_file_set_contents(f.config, "", 0, NULL));
 	f.host = open_host(&f, persistent);
 	return f;
 }
@@ -68,6 +71,7 @@ static void teardown(Fixture *f)
 	g_clear_pointer(&f->host, daxc_host_free);
 	ck_assert_int_eq(system(command), 0);
 	g_free(f->file);
+	g_free(f->config);
 	g_free(f->dir);
 }
 
@@ -192,14 +196,15 @@ START_TEST(a_held_instance_is_not_taken_back)
 	g_autoptr(GPtrArray) made = daxc_host_carve(f.host, request, &error);
 	const DaxcCarving *carving = g_ptr_array_index(made, 0);
 
-	daxc_kernel_sim_hold(f.host->kernel, carving->instance, "qemu-system-x86 (4711)");
+	daxc_kernel_sim_hold(f.host->kernel, carving->instance, "qemu-system-x86 (4711)",
+			     NULL);
 	ck_assert(!daxc_host_release(f.host, request->uuid, &error));
 	unit_assert_error(error, DAXC_ERROR_BUSY, "4711");
 	ck_assert_uint_eq(carvings(f.host), 1);
 	ck_assert_uint_eq(instances_with_memory(f.host), 1);
 	g_clear_error(&error);
 
-	daxc_kernel_sim_hold(f.host->kernel, carving->instance, NULL);
+	daxc_kernel_sim_hold(f.host->kernel, carving->instance, NULL, NULL);
 	ck_assert(daxc_host_recover(f.host, NULL, &error));
 	ck_assert_uint_eq(carvings(f.host), 0);
 	ck_assert_uint_eq(instances_with_memory(f.host), 0);
@@ -252,7 +257,6 @@ START_TEST(what_a_dead_process_left_is_undone)
 			DaxcHost *host = open_host(&f, TRUE);
 			g_autoptr(DaxcRequest) request = request_new(1, "red", 3 * GIB);
 
-			/* ECHILD: the simulated kernel takes it as the order to die. */
 			daxc_kernel_sim_fail(host->kernel, step, DAXC_SIM_DIE);
 			_exit(daxc_host_carve(host, request, NULL) ? 0 : 1);
 		}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * daxcolor.conf and host descriptions (--simulate): GLib key files with the
- * same [cache N] sections. Unknown sections and keys are errors.
+ * same [cache N] sections. Unknown sections and keys are errors, and so is one
+ * that is there twice. A comment has a line of its own; those below are notes.
  *
  *   [daxcolor]                     # daxcolor.conf only
  *   zero = before-use              # or never
@@ -10,10 +11,10 @@
  *
  *   [cache 1]                      # the memory-side cache in front of node 1
  *   kind = rotate                  # rotate (default), skew, ranges
- *   size = 4GiB                    # of the cache
- *   colors = 4                     # instead of size, with granule
+ *   size = 4GiB                    # of the cache; default: colors * granule
+ *   colors = 4                     # default: size / granule
  *   granule = 1GiB                 # default: daxc_granule_for(size, base)
- *   base = 0x100000000             # default 0
+ *   base = 0x100000000             # default 0; rotate and skew
  *   extended_linear = false
  *   ranges = 0x100000000-0x13fffffff:0; 0x140000000-0x17fffffff:1
  *
@@ -41,9 +42,9 @@ typedef enum {
 
 /**
  * DaxcConfig:
- * @domains: (element-type DaxcCacheDomain): from [cache N], not yet checked
- *   against each other
- * @regions: (element-type DaxcRegion): host descriptions
+ * @domains: (element-type DaxcCacheDomain): from [cache N], by node; each one
+ *   is what daxc_geometry_add() takes
+ * @regions: (element-type DaxcRegion): host descriptions; by id, no overlap
  * @distances: (element-type guint8): n_nodes x n_nodes, row by row; empty
  *   when not given
  */
@@ -72,7 +73,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcConfig, daxc_config_free)
  */
 DaxcConfig *daxc_config_load(const char *path, gboolean must_exist, GError **error);
 
-/* A host description: at least one region, no [daxcolor] section. */
+/* A host description: at least one region, no [daxcolor] section, no [cache N]
+ * whose node no region has. */
 DaxcConfig *daxc_config_load_host(const char *path, GError **error);
+
+/**
+ * daxc_config_parse:
+ * @name: what messages call the text: its path
+ * @text: UTF-8, with a NUL after its @length bytes
+ * @host: a host description, not daxcolor.conf
+ */
+DaxcConfig *daxc_config_parse(const char *name, const char *text, gsize length,
+			      gboolean host, GError **error);
 
 G_END_DECLS

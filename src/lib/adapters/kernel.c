@@ -1,2 +1,1025 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
-#include <daxcolor/host.h>
+/*
+ * The rules of device-dax that the kernel does not keep, in one place, whatever
+ * the backend: check before, do one step, read back, take back on failure.
+ */
+#include "adapters/kernel-priv.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <daxcolor/error.h>
+#include <daxcolor/size.h>
+
+#define NUMBER_MAX 999999999u
+#define REMEDY                                                                           \
+	"put \"options dax_hmem region_idle=1\" and \"blacklist kmem\" into a file in "  \
+	"/etc/modprobe.d, rebuild the initramfs and reboot"
+
+/* ---- plain data ---- */
+
+DaxcInstance *daxc_instance_new(guint region, guint number)
+{
+	DaxcInstance *instance = g_new0(DaxcInstance, 1);
+
+	instance->name = g_strdup_printf("dax%u.%u", region, number);
+	instance->region = region;
+	instance->extents = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+	instance->seed = number == 0;
+	return instance;
+}
+
+DaxcInstance *daxc_instance_copy(const DaxcInstance *instance)
+{
+	DaxcInstance *copy = g_memdup2(instance, sizeof(*instance));
+
+	copy->name = g_strdup(instance->name);
+	copy->driver = g_strdup(instance->driver);
+	copy->extents = g_array_copy(instance->extents);
+	return copy;
+}
+
+/* A decimal number without leading zeros; moves *@text behind it. */
+static gboolean take_number(const char **text, guint *number)
+{
+	const char *digit = *text;
+	guint64 value = 0;
+
+	if (!g_ascii_isdigit(*digit) || (digit[0] == '0' && g_ascii_isdigit(digit[1])))
+		return FALSE;
+	for (; g_ascii_isdigit(*digit); digit++) {
+		value = value * 10 + (guint64)g_ascii_digit_value(*digit);
+		if (value > NUMBER_MAX)
+			return FALSE;
+	}
+	*text = digit;
+	*number = (guint)value;
+	return TRUE;
+}
+
+gboolean daxc_instance_name_parse(const char *name, guint *region, guint *number)
+{
+	guint first, second;
+
+	if (!g_str_has_prefix(name, "dax"))
+		return FALSE;
+	name += strlen("dax");
+	if (!take_number(&name, &first) || *name++ != '.' ||
+	    !take_number(&name, &second) || *name != '\0')
+		return FALSE;
+	*region = first;
+	*number = second;
+	return TRUE;
+}
+
+guint64 daxc_extents_size(const GArray *extents)
+{
+	guint64 size = 0;
+
+	for (guint i = 0; i < extents->len; i++)
+		size += g_array_index(extents, DaxcExtent, i).size;
+	return size;
+}
+
+gboolean daxc_range_within(guint64 start, guint64 size, guint64 outer, guint64 outer_size)
+{
+	return size > 0 && start >= outer && size <= outer_size &&
+	       start - outer <= outer_size - size;
+}
+
+static gboolean ranges_overlap(const DaxcExtent *one, const DaxcExtent *two)
+{
+	return one->start < two->start + two->size && two->start < one->start + one->size;
+}
+
+static gboolean extents_equal(const GArray *one, const GArray *two)
+{
+	if (one->len != two->len)
+		return FALSE;
+	for (guint i = 0; i < one->len; i++) {
+		const DaxcExtent *a = &g_array_index(one, DaxcExtent, i);
+		const DaxcExtent *b = &g_array_index(two, DaxcExtent, i);
+
+		if (a->start != b->start || a->size != b->size)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static char *extent_format(const DaxcExtent *extent)
+{
+	return daxc_range_format(extent->start, extent->size);
+}
+
+static char *extents_format(const GArray *extents)
+{
+	GString *text = g_string_new(NULL);
+
+	for (guint i = 0; i < extents->len; i++) {
+		g_autofree char *range =
+			extent_format(&g_array_index(extents, DaxcExtent, i));
+
+		g_string_append_printf(text, "%s%s", i ? ", " : "", range);
+	}
+	if (extents->len == 0)
+		g_string_append(text, "nothing");
+	return g_string_free(text, FALSE);
+}
+
+static gboolean is_power_of_two(guint64 value)
+{
+	return value != 0 && (value & (value - 1)) == 0;
+}
+
+/* ---- errnos as sentences ---- */
+
+static const struct {
+	DaxcKernelStep step;
+	int code;
+	const char *reason;
+} reasons[] = {
+	{DAXC_STEP_CREATE, ENOSPC,
+	 "all of its memory is in instances; destroy one (`daxcolor list`, "
+	 "`daxctl list -Di`)"},
+	{DAXC_STEP_ALIGN, EINVAL, "this kernel does not map with pages of that size"},
+	{DAXC_STEP_ALIGN, EBUSY, "a driver is bound to it"},
+	{DAXC_STEP_EXTENT, ENOMEM,
+	 "another instance has part of it (see `daxctl list -DiM`), it is not in the "
+	 "region, or the kernel is out of memory"},
+	{DAXC_STEP_EXTENT, ENXIO, "its size is no multiple of the instance's align"},
+	{DAXC_STEP_EXTENT, EBUSY, "somebody else has bound a driver to it meanwhile"},
+	{DAXC_STEP_CLEAR, EBUSY, "a driver is bound to it"},
+	{DAXC_STEP_ENABLE, EBUSY,
+	 "a driver is bound to it already, or its addresses are in use (see "
+	 "/proc/iomem)"},
+	{DAXC_STEP_ENABLE, ENXIO, "it has no memory"},
+	{DAXC_STEP_ENABLE, ENODEV, "device_dax does not take it; " REMEDY},
+	{DAXC_STEP_ENABLE, ENOENT, "device_dax is not loaded; run `modprobe device_dax`"},
+	{DAXC_STEP_ENABLE, ENOMEM, "the kernel has no memory for its struct pages"},
+	{DAXC_STEP_DISABLE, ENODEV, "no driver is bound to it"},
+	{DAXC_STEP_DELETE, EBUSY,
+	 "it is bound, has memory, or is the seed of its region"},
+	{DAXC_STEP_ZERO, ENXIO, "it is not enabled"},
+};
+
+static const char *step_verb(DaxcKernelStep step)
+{
+	switch (step) {
+	case DAXC_STEP_CREATE:
+		return "cannot create an instance in";
+	case DAXC_STEP_ALIGN:
+		return "cannot set the align of";
+	case DAXC_STEP_EXTENT:
+		return "cannot give";
+	case DAXC_STEP_CLEAR:
+		return "cannot take the memory from";
+	case DAXC_STEP_ENABLE:
+		return "cannot enable";
+	case DAXC_STEP_DISABLE:
+		return "cannot disable";
+	case DAXC_STEP_DELETE:
+		return "cannot delete";
+	case DAXC_STEP_ZERO:
+		return "cannot zero";
+	}
+	g_return_val_if_reached("cannot change");
+}
+
+static const char *reason_for(DaxcKernelStep step, int code)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(reasons); i++)
+		if (reasons[i].step == step && reasons[i].code == code)
+			return reasons[i].reason;
+	if (code == EACCES || code == EPERM)
+		return "not permitted; run as root";
+	if (code == EROFS)
+		return "sysfs is mounted read-only here";
+	return NULL;
+}
+
+gboolean daxc_kernel_refused(GError **error, DaxcKernelStep step, const char *what,
+			     int code)
+{
+	const char *reason = reason_for(step, code);
+
+	g_set_error(error, DAXC_ERROR,
+		    code == ENOSPC ? DAXC_ERROR_REFUSED : DAXC_ERROR_KERNEL,
+		    "%s %s: %s%s%s%s", step_verb(step), what, reason ? reason : "",
+		    reason ? " (" : "", g_strerror(code), reason ? ")" : "");
+	return FALSE;
+}
+
+/* ---- looking ---- */
+
+void daxc_kernel_free(DaxcKernel *kernel)
+{
+	if (kernel)
+		kernel->ops->free(kernel);
+}
+
+const char *daxc_kernel_name(const DaxcKernel *kernel)
+{
+	return kernel->ops->name;
+}
+
+const char *const *daxc_kernel_limits(const DaxcKernel *kernel)
+{
+	return kernel->ops->limits;
+}
+
+static gboolean bad_region(GError **error, const DaxcRegion *region,
+			   const char *attribute, const char *why)
+{
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+		    "the kernel says of region %u what cannot be: its %s %s", region->id,
+		    attribute, why);
+	return FALSE;
+}
+
+static gboolean check_region(const DaxcRegion *region, GError **error)
+{
+	if (region->size == 0)
+		return bad_region(error, region, "size", "is 0");
+	if (region->start > G_MAXUINT64 - region->size)
+		return bad_region(error, region, "size", "goes beyond 64 bits");
+	if (!is_power_of_two(region->align))
+		return bad_region(error, region, "align", "is no power of two");
+	if (region->available > region->size)
+		return bad_region(error, region, "available_size",
+				  "is more than its size");
+	if (region->node < -1)
+		return bad_region(error, region, "target_node", "is negative");
+	return TRUE;
+}
+
+static gboolean check_region_pair(const DaxcRegion *one, const DaxcRegion *two,
+				  GError **error)
+{
+	DaxcExtent a = {one->start, one->size};
+	DaxcExtent b = {two->start, two->size};
+	g_autofree char *why = NULL;
+
+	if (one->id == two->id)
+		return bad_region(error, one, "id", "is another region's too");
+	if (!ranges_overlap(&a, &b))
+		return TRUE;
+	why = g_strdup_printf("overlaps region %u", two->id);
+	return bad_region(error, one, "range", why);
+}
+
+static gint compare_regions(gconstpointer a, gconstpointer b)
+{
+	const DaxcRegion *one = *(const DaxcRegion *const *)a;
+	const DaxcRegion *two = *(const DaxcRegion *const *)b;
+
+	return (one->id > two->id) - (one->id < two->id);
+}
+
+GPtrArray *daxc_kernel_regions(DaxcKernel *kernel, GError **error)
+{
+	g_autoptr(GPtrArray) regions = kernel->ops->regions(kernel, error);
+
+	if (!regions)
+		return NULL;
+	g_ptr_array_sort(regions, compare_regions);
+	/* There is one for each memory device of the host: a handful. */
+	for (guint i = 0; i < regions->len; i++) {
+		if (!check_region(regions->pdata[i], error))
+			return NULL;
+		for (guint k = 0; k < i; k++)
+			if (!check_region_pair(regions->pdata[i], regions->pdata[k],
+					       error))
+				return NULL;
+	}
+	return g_steal_pointer(&regions);
+}
+
+static DaxcRegion *find_region(const GPtrArray *regions, guint id)
+{
+	for (guint i = 0; i < regions->len; i++) {
+		DaxcRegion *region = regions->pdata[i];
+
+		if (region->id == id)
+			return region;
+	}
+	return NULL;
+}
+
+static gboolean bad_instance(GError **error, const DaxcInstance *instance,
+			     const char *attribute, const char *why)
+{
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+		    "the kernel says of instance %s what cannot be: its %s %s",
+		    instance->name, attribute, why);
+	return FALSE;
+}
+
+/* What can be said of an instance alone. */
+static gboolean check_instance(const DaxcInstance *instance, GError **error)
+{
+	guint64 size = 0;
+	guint region, number;
+
+	if (!daxc_instance_name_parse(instance->name, &region, &number) ||
+	    region != instance->region)
+		return bad_instance(error, instance, "name", "is not daxR.N");
+	if (!is_power_of_two(instance->align))
+		return bad_instance(error, instance, "align", "is no power of two");
+	for (guint i = 0; i < instance->extents->len; i++) {
+		const DaxcExtent *extent =
+			&g_array_index(instance->extents, DaxcExtent, i);
+
+		if (!daxc_range_within(extent->start, extent->size, 0, G_MAXUINT64) ||
+		    size > G_MAXUINT64 - extent->size)
+			return bad_instance(error, instance, "mapping",
+					    "is empty or goes beyond 64 bits");
+		size += extent->size;
+	}
+	if (size != instance->size)
+		return bad_instance(error, instance, "size",
+				    "is not that of its mappings together");
+	return TRUE;
+}
+
+static gboolean check_in_region(const DaxcInstance *instance, const DaxcRegion *region,
+				GError **error)
+{
+	for (guint i = 0; i < instance->extents->len; i++) {
+		const DaxcExtent *extent =
+			&g_array_index(instance->extents, DaxcExtent, i);
+		g_autofree char *range = NULL;
+		g_autofree char *why = NULL;
+
+		if (daxc_range_within(extent->start, extent->size, region->start,
+				      region->size))
+			continue;
+		range = extent_format(extent);
+		why = g_strdup_printf("%s is not in its region", range);
+		return bad_instance(error, instance, "mapping", why);
+	}
+	return TRUE;
+}
+
+typedef struct {
+	DaxcExtent extent;
+	const DaxcInstance *instance;
+} Held;
+
+static gint compare_held(gconstpointer a, gconstpointer b)
+{
+	const Held *one = a, *two = b;
+
+	return (one->extent.start > two->extent.start) -
+	       (one->extent.start < two->extent.start);
+}
+
+/* Every range of @instances, sorted by address. */
+static GArray *all_held(const GPtrArray *instances)
+{
+	GArray *all = g_array_new(FALSE, FALSE, sizeof(Held));
+
+	for (guint i = 0; i < instances->len; i++) {
+		const DaxcInstance *instance = instances->pdata[i];
+
+		for (guint k = 0; k < instance->extents->len; k++) {
+			Held held = {g_array_index(instance->extents, DaxcExtent, k),
+				     instance};
+
+			g_array_append_val(all, held);
+		}
+	}
+	g_array_sort(all, compare_held);
+	return all;
+}
+
+static gboolean check_no_overlap(const GPtrArray *instances, GError **error)
+{
+	g_autoptr(GArray) all = all_held(instances);
+
+	for (guint i = 1; i < all->len; i++) {
+		const Held *before = &g_array_index(all, Held, i - 1);
+		const Held *held = &g_array_index(all, Held, i);
+		g_autofree char *range = NULL;
+		g_autofree char *why = NULL;
+
+		if (!ranges_overlap(&before->extent, &held->extent))
+			continue;
+		range = extent_format(&held->extent);
+		why = g_strdup_printf("%s overlaps %s", range, before->instance->name);
+		return bad_instance(error, held->instance, "mapping", why);
+	}
+	return TRUE;
+}
+
+/* Memory that no instance admits to having would be given away twice. */
+static gboolean check_available(const DaxcRegion *region, const GPtrArray *instances,
+				GError **error)
+{
+	guint64 held = 0;
+
+	for (guint i = 0; i < instances->len; i++) {
+		const DaxcInstance *instance = instances->pdata[i];
+
+		if (instance->region == region->id)
+			held += instance->size;
+	}
+	if (region->size - region->available == held)
+		return TRUE;
+	return bad_region(error, region, "available_size",
+			  "is not what its instances leave; if somebody was just "
+			  "changing them, try again");
+}
+
+static gint compare_instances(gconstpointer a, gconstpointer b)
+{
+	const DaxcInstance *one = *(const DaxcInstance *const *)a;
+	const DaxcInstance *two = *(const DaxcInstance *const *)b;
+	guint region, first = 0, second = 0;
+
+	daxc_instance_name_parse(one->name, &region, &first);
+	daxc_instance_name_parse(two->name, &region, &second);
+	if (one->region != two->region)
+		return one->region > two->region ? 1 : -1;
+	return (first > second) - (first < second);
+}
+
+static gboolean check_instances(const GPtrArray *instances, const GPtrArray *regions,
+				GError **error)
+{
+	for (guint i = 0; i < instances->len; i++) {
+		const DaxcInstance *instance = instances->pdata[i];
+		const DaxcInstance *before = i ? instances->pdata[i - 1] : NULL;
+		const DaxcRegion *region = find_region(regions, instance->region);
+
+		if (!check_instance(instance, error))
+			return FALSE;
+		if (before && strcmp(before->name, instance->name) == 0)
+			return bad_instance(error, instance, "name", "is there twice");
+		if (!region)
+			return bad_instance(error, instance, "region", "does not exist");
+		if (!check_in_region(instance, region, error))
+			return FALSE;
+	}
+	if (!check_no_overlap(instances, error))
+		return FALSE;
+	for (guint i = 0; i < regions->len; i++)
+		if (!check_available(regions->pdata[i], instances, error))
+			return FALSE;
+	return TRUE;
+}
+
+static GPtrArray *list(DaxcKernel *kernel, const GPtrArray *regions, GError **error)
+{
+	g_autoptr(GPtrArray) instances = kernel->ops->instances(kernel, error);
+
+	if (!instances)
+		return NULL;
+	g_ptr_array_sort(instances, compare_instances);
+	if (!check_instances(instances, regions, error))
+		return NULL;
+	return g_steal_pointer(&instances);
+}
+
+static GPtrArray *try_instances(DaxcKernel *kernel, GError **error)
+{
+	g_autoptr(GPtrArray) regions = daxc_kernel_regions(kernel, error);
+
+	return regions ? list(kernel, regions, error) : NULL;
+}
+
+/* Attributes are read one by one, so a look without the ledger's lock can fall
+ * into a change by somebody else. What does not pass in this time is no such. */
+#define LOOKS 10
+#define LOOK_AGAIN_US 20000
+
+GPtrArray *daxc_kernel_instances(DaxcKernel *kernel, GError **error)
+{
+	for (guint look = 1;; look++) {
+		g_autoptr(GError) local = NULL;
+		GPtrArray *instances = try_instances(kernel, &local);
+
+		if (instances)
+			return instances;
+		if (look == LOOKS || !g_error_matches(local, DAXC_ERROR, DAXC_ERROR_KERNEL)) {
+			g_propagate_error(error, g_steal_pointer(&local));
+			return NULL;
+		}
+		g_usleep(LOOK_AGAIN_US);
+	}
+}
+
+static gboolean check_name(const char *name, GError **error)
+{
+	guint region, number;
+
+	if (daxc_instance_name_parse(name, &region, &number))
+		return TRUE;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+		    "\"%s\" is not the name of an instance, like dax0.1", name);
+	return FALSE;
+}
+
+DaxcInstance *daxc_kernel_instance(DaxcKernel *kernel, const char *name, GError **error)
+{
+	g_autoptr(DaxcInstance) instance = NULL;
+
+	if (!check_name(name, error))
+		return NULL;
+	instance = kernel->ops->instance(kernel, name, error);
+	if (!instance || !check_instance(instance, error))
+		return NULL;
+	return g_steal_pointer(&instance);
+}
+
+GPtrArray *daxc_kernel_holders(DaxcKernel *kernel, const char *name, GError **error)
+{
+	if (!check_name(name, error))
+		return NULL;
+	return kernel->ops->holders(kernel, name, error);
+}
+
+/* ---- single steps, each read back ---- */
+
+static gboolean not_as_asked(GError **error, const DaxcInstance *instance,
+			     const char *attribute, const char *asked)
+{
+	g_autofree char *has = extents_format(instance->extents);
+
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+		    "the kernel reported success, but the %s of %s is not what was asked "
+		    "for (%s): it has %s, align %" G_GUINT64_FORMAT ", driver %s",
+		    attribute, instance->name, asked, has, instance->align,
+		    instance->driver ? instance->driver : "none");
+	return FALSE;
+}
+
+/* Reads @name back: exactly these @extents, bound to @driver (NULL: to none). */
+static gboolean verify(DaxcKernel *kernel, const char *name, const GArray *extents,
+		       guint64 align, const char *driver, GError **error)
+{
+	g_autoptr(DaxcInstance) instance = daxc_kernel_instance(kernel, name, error);
+	g_autofree char *asked = NULL;
+
+	if (!instance)
+		return FALSE;
+	asked = extents_format(extents);
+	if (!extents_equal(instance->extents, extents))
+		return not_as_asked(error, instance, "mapping", asked);
+	if (align && instance->align != align)
+		return not_as_asked(error, instance, "align", asked);
+	if (g_strcmp0(instance->driver, driver) != 0)
+		return not_as_asked(error, instance, "driver", driver ? driver : "none");
+	if (g_strcmp0(driver, DAXC_DRIVER_DEVDAX) == 0 && instance->major == 0)
+		return not_as_asked(error, instance, "device number", asked);
+	return TRUE;
+}
+
+static gboolean is_gone(DaxcKernel *kernel, const char *name, GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+	g_autoptr(DaxcInstance) instance = daxc_kernel_instance(kernel, name, &failure);
+
+	if (!instance && g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_NOT_FOUND))
+		return TRUE;
+	if (!instance)
+		g_propagate_error(error, g_steal_pointer(&failure));
+	else
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+			    "the kernel reported success, but %s is still there", name);
+	return FALSE;
+}
+
+static gboolean add_extents(DaxcKernel *kernel, const char *name, const GArray *extents,
+			    GError **error)
+{
+	for (guint i = 0; i < extents->len; i++)
+		if (!kernel->ops->add_extent(
+			    kernel, name, &g_array_index(extents, DaxcExtent, i), error))
+			return FALSE;
+	return TRUE;
+}
+
+static gboolean enable(DaxcKernel *kernel, const char *name, const GArray *extents,
+		       guint64 align, GError **error)
+{
+	return kernel->ops->enable(kernel, name, error) &&
+	       verify(kernel, name, extents, align, DAXC_DRIVER_DEVDAX, error);
+}
+
+static gboolean disable(DaxcKernel *kernel, const DaxcInstance *instance, GError **error)
+{
+	return kernel->ops->disable(kernel, instance->name, error) &&
+	       verify(kernel, instance->name, instance->extents, 0, NULL, error);
+}
+
+static gboolean clear(DaxcKernel *kernel, const char *name, GError **error)
+{
+	g_autoptr(GArray) none = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+
+	return kernel->ops->clear(kernel, name, error) &&
+	       verify(kernel, name, none, 0, NULL, error);
+}
+
+/* From whatever state @instance was read in to nothing (a seed: to empty). */
+static gboolean take_apart(DaxcKernel *kernel, const DaxcInstance *instance,
+			   GError **error)
+{
+	if (instance->driver && !disable(kernel, instance, error))
+		return FALSE;
+	if (instance->size > 0 && !clear(kernel, instance->name, error))
+		return FALSE;
+	if (instance->seed)
+		return TRUE;
+	return kernel->ops->destroy(kernel, instance->name, error) &&
+	       is_gone(kernel, instance->name, error);
+}
+
+/* Makes an instance that still exists again what it was @before. */
+static gboolean put_back(DaxcKernel *kernel, const DaxcInstance *before, GError **error)
+{
+	g_autoptr(DaxcInstance) now = daxc_kernel_instance(kernel, before->name, error);
+
+	if (!now)
+		return FALSE;
+	if (!extents_equal(now->extents, before->extents)) {
+		if (now->size > 0 && !clear(kernel, before->name, error))
+			return FALSE;
+		if (!add_extents(kernel, before->name, before->extents, error) ||
+		    !verify(kernel, before->name, before->extents, before->align, NULL,
+			    error))
+			return FALSE;
+	}
+	if (!before->driver || now->driver)
+		return TRUE;
+	return enable(kernel, before->name, before->extents, before->align, error);
+}
+
+/* Sets @error to @failure, with what could not be undone after it. */
+static void fail(GError **error, const GError *failure, const GError *undo,
+		 const char *left)
+{
+	if (!undo)
+		g_propagate_error(error, g_error_copy(failure));
+	else
+		g_set_error(error, failure->domain, failure->code,
+			    "%s; undoing this failed too, %s is left: %s",
+			    failure->message, left, undo->message);
+}
+
+/* ---- destroy ---- */
+
+static gboolean check_unused(DaxcKernel *kernel, const char *name, GError **error)
+{
+	g_autoptr(GPtrArray) holders = kernel->ops->holders(kernel, name, error);
+	g_autofree char *who = NULL;
+
+	if (!holders) {
+		g_prefix_error(error, "cannot tell whether %s is in use: ", name);
+		return FALSE;
+	}
+	if (holders->len == 0)
+		return TRUE;
+	g_ptr_array_add(holders, NULL);
+	who = g_strjoinv(", ", (char **)holders->pdata);
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
+		    "%s is in use: open or mapped by %s; end that first", name, who);
+	return FALSE;
+}
+
+static gboolean check_ours_to_unbind(const DaxcInstance *instance, GError **error)
+{
+	if (!instance->driver || strcmp(instance->driver, DAXC_DRIVER_DEVDAX) == 0)
+		return TRUE;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
+		    "%s belongs to the driver %s%s; give it back first: `daxctl "
+		    "reconfigure-device --mode=devdax %s`",
+		    instance->name, instance->driver,
+		    strcmp(instance->driver, DAXC_DRIVER_KMEM) == 0
+			    ? " (it is the host's RAM)"
+			    : "",
+		    instance->name);
+	return FALSE;
+}
+
+gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+	g_autoptr(GError) undo = NULL;
+	g_autoptr(DaxcInstance) before = daxc_kernel_instance(kernel, name, &failure);
+
+	if (g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_NOT_FOUND))
+		return TRUE;
+	if (!before) {
+		g_propagate_error(error, g_steal_pointer(&failure));
+		return FALSE;
+	}
+	if (!check_ours_to_unbind(before, error))
+		return FALSE;
+	/* One that is open but unbound may still have pages pinned. */
+	if ((before->driver || before->size > 0) && !check_unused(kernel, name, error))
+		return FALSE;
+	if (take_apart(kernel, before, &failure) || is_gone(kernel, name, NULL))
+		return TRUE;
+	put_back(kernel, before, &undo);
+	fail(error, failure, undo, name);
+	return FALSE;
+}
+
+/* ---- carve ---- */
+
+/**
+ * Carve: what one call works on.
+ * @before: every instance, as it was at the start
+ * @seed: (nullable): the seed as it was, when it has to be emptied
+ * @name: (nullable): the new instance
+ */
+typedef struct {
+	DaxcKernel *kernel;
+	const DaxcRegion *region;
+	const GArray *extents;
+	guint64 align;
+	GPtrArray *before;
+	const DaxcInstance *seed;
+	char *name;
+} Carve;
+
+static gboolean invalid(GError **error, const DaxcExtent *extent, const char *why)
+{
+	g_autofree char *range = extent_format(extent);
+
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID, "%s cannot be carved: %s",
+		    range, why);
+	return FALSE;
+}
+
+static gboolean check_extent(const Carve *carve, guint index, GError **error)
+{
+	const DaxcExtent *extent = &g_array_index(carve->extents, DaxcExtent, index);
+	g_autofree char *range = NULL;
+	g_autofree char *align = NULL;
+	g_autofree char *why = NULL;
+
+	if (!daxc_range_within(extent->start, extent->size, carve->region->start,
+			       carve->region->size)) {
+		range = daxc_range_format(carve->region->start, carve->region->size);
+		why = g_strdup_printf("it is not in region %u, %s", carve->region->id,
+				      range);
+		/* Its end may not be printable. */
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+			    "0x%" G_GINT64_MODIFIER "x with %" G_GUINT64_FORMAT
+			    " bytes cannot be carved: %s",
+			    extent->start, extent->size, why);
+		return FALSE;
+	}
+	if (extent->start % carve->align || extent->size % carve->align) {
+		align = daxc_size_format(carve->align);
+		why = g_strdup_printf("its start and size must be multiples of %s",
+				      align);
+		return invalid(error, extent, why);
+	}
+	for (guint i = 0; i < index; i++) {
+		const DaxcExtent *other = &g_array_index(carve->extents, DaxcExtent, i);
+
+		if (!ranges_overlap(extent, other))
+			continue;
+		range = extent_format(other);
+		why = g_strdup_printf("it overlaps %s of the same instance", range);
+		return invalid(error, extent, why);
+	}
+	return TRUE;
+}
+
+static gboolean check_request(const Carve *carve, GError **error)
+{
+	if (carve->align != DAXC_ALIGN_2M && carve->align != DAXC_ALIGN_1G) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+			    "an align of %" G_GUINT64_FORMAT
+			    " bytes is neither 2 MiB nor 1 GiB",
+			    carve->align);
+		return FALSE;
+	}
+	if (carve->extents->len == 0) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+			    "an instance of region %u without memory was asked for",
+			    carve->region->id);
+		return FALSE;
+	}
+	for (guint i = 0; i < carve->extents->len; i++)
+		if (!check_extent(carve, i, error))
+			return FALSE;
+	return TRUE;
+}
+
+static gboolean seed_is_whole_and_unbound(const Carve *carve, const DaxcInstance *seed)
+{
+	const DaxcExtent *extent;
+
+	if (!seed->seed || seed->driver || seed->extents->len != 1)
+		return FALSE;
+	extent = &g_array_index(seed->extents, DaxcExtent, 0);
+	return extent->start == carve->region->start &&
+	       extent->size == carve->region->size;
+}
+
+/* A start that is not aligned makes the kernel map what lies below it. */
+static DaxcExtent touched(const DaxcInstance *instance, const DaxcExtent *extent)
+{
+	guint64 below = extent->start % instance->align;
+
+	return (DaxcExtent){extent->start - below, extent->size + below};
+}
+
+static gboolean taken(const Carve *carve, const DaxcExtent *extent,
+		      const DaxcInstance *other, const DaxcExtent *theirs, GError **error)
+{
+	g_autofree char *range = extent_format(extent);
+	g_autofree char *has = extent_format(theirs);
+
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
+		    "%s cannot be carved: it overlaps %s of %s", range, has, other->name);
+	if (!other->seed || !other->driver)
+		return FALSE;
+	if (strcmp(other->driver, DAXC_DRIVER_KMEM) == 0)
+		g_prefix_error(error,
+			       "region %u has become the host's RAM when the host "
+			       "started (%s is bound to kmem); " REMEDY ": ",
+			       carve->region->id, other->name);
+	else
+		g_prefix_error(error,
+			       "region %u was bound to %s when the host started; " REMEDY
+			       ", or, if nothing uses %s, run `daxctl disable-device %s`"
+			       ": ",
+			       carve->region->id, other->driver, other->name,
+			       other->name);
+	return FALSE;
+}
+
+static gboolean check_free_of(const Carve *carve, const DaxcInstance *other,
+			      GError **error)
+{
+	for (guint i = 0; i < other->extents->len; i++) {
+		const DaxcExtent *theirs = &g_array_index(other->extents, DaxcExtent, i);
+		DaxcExtent all = touched(other, theirs);
+
+		for (guint k = 0; k < carve->extents->len; k++) {
+			const DaxcExtent *extent =
+				&g_array_index(carve->extents, DaxcExtent, k);
+
+			if (ranges_overlap(extent, &all))
+				return taken(carve, extent, other, theirs, error);
+		}
+	}
+	return TRUE;
+}
+
+/* Also finds out whether the seed is in the way and may be emptied. */
+static gboolean check_free(Carve *carve, GError **error)
+{
+	for (guint i = 0; i < carve->before->len; i++) {
+		const DaxcInstance *other = carve->before->pdata[i];
+
+		if (other->region != carve->region->id)
+			continue;
+		if (seed_is_whole_and_unbound(carve, other))
+			carve->seed = other;
+		else if (!check_free_of(carve, other, error))
+			return FALSE;
+	}
+	return !carve->seed || check_unused(carve->kernel, carve->seed->name, error);
+}
+
+static gboolean was_there(const Carve *carve, const char *name)
+{
+	for (guint i = 0; i < carve->before->len; i++) {
+		const DaxcInstance *other = carve->before->pdata[i];
+
+		if (strcmp(other->name, name) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* Makes an empty instance, and makes sure that it is new: another's must not be
+ * filled, nor taken apart when something fails. */
+static gboolean create(Carve *carve, GError **error)
+{
+	g_autofree char *name = NULL;
+	guint region, number;
+
+	if (!carve->kernel->ops->create(carve->kernel, carve->region->id, &name, error))
+		return FALSE;
+	if (!name || !daxc_instance_name_parse(name, &region, &number) ||
+	    region != carve->region->id || number == 0 || was_there(carve, name)) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+			    "the kernel was asked for a new instance in region %u and "
+			    "names \"%s\", which is none; if somebody was just creating "
+			    "or deleting instances, try again",
+			    carve->region->id, name ? name : "");
+		return FALSE;
+	}
+	carve->name = g_steal_pointer(&name);
+	return TRUE;
+}
+
+static gboolean fill(Carve *carve, GError **error)
+{
+	DaxcKernel *kernel = carve->kernel;
+	g_autoptr(GArray) none = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+
+	/* Before anything is mapped: a bound instance must never be. */
+	return verify(kernel, carve->name, none, 0, NULL, error) &&
+	       kernel->ops->set_align(kernel, carve->name, carve->align, error) &&
+	       verify(kernel, carve->name, none, carve->align, NULL, error) &&
+	       add_extents(kernel, carve->name, carve->extents, error) &&
+	       verify(kernel, carve->name, carve->extents, carve->align, NULL, error);
+}
+
+static gboolean make(Carve *carve, GError **error)
+{
+	return (!carve->seed || clear(carve->kernel, carve->seed->name, error)) &&
+	       create(carve, error) && fill(carve, error) &&
+	       enable(carve->kernel, carve->name, carve->extents, carve->align, error);
+}
+
+static gboolean undo_instance(Carve *carve, GError **error)
+{
+	g_autoptr(DaxcInstance) now = NULL;
+
+	if (!carve->name)
+		return TRUE;
+	if (is_gone(carve->kernel, carve->name, NULL))
+		return TRUE;
+	now = daxc_kernel_instance(carve->kernel, carve->name, error);
+	if (!now || !check_ours_to_unbind(now, error))
+		return FALSE;
+	if (now->driver && !check_unused(carve->kernel, carve->name, error))
+		return FALSE;
+	return take_apart(carve->kernel, now, error);
+}
+
+/* Last made, first taken back. */
+static void undo_carve(Carve *carve, const GError *failure, GError **error)
+{
+	g_autoptr(GError) undo = NULL;
+
+	if (!undo_instance(carve, &undo)) {
+		fail(error, failure, undo, carve->name);
+		return;
+	}
+	g_clear_pointer(&carve->name, g_free);
+	if (carve->seed)
+		put_back(carve->kernel, carve->seed, &undo);
+	fail(error, failure, undo,
+	     carve->seed ? "the seed without its memory" : "nothing");
+}
+
+static gboolean carve_in(Carve *carve, GError **error)
+{
+	g_autoptr(GError) failure = NULL;
+
+	if (!check_request(carve, error) || !check_free(carve, error))
+		return FALSE;
+	if (make(carve, &failure))
+		return TRUE;
+	undo_carve(carve, failure, error);
+	return FALSE;
+}
+
+gboolean daxc_kernel_carve(DaxcKernel *kernel, guint region, guint64 align,
+			   const GArray *extents, char **name, GError **error)
+{
+	g_autoptr(GPtrArray) regions = daxc_kernel_regions(kernel, error);
+	g_autoptr(GPtrArray) instances = NULL;
+	Carve carve = {.kernel = kernel, .extents = extents, .align = align};
+	gboolean ok;
+
+	*name = NULL;
+	if (!regions)
+		return FALSE;
+	carve.region = find_region(regions, region);
+	if (!carve.region) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_NOT_FOUND,
+			    "this host has no region %u", region);
+		return FALSE;
+	}
+	instances = list(kernel, regions, error);
+	if (!instances)
+		return FALSE;
+	carve.before = instances;
+	ok = carve_in(&carve, error);
+	*name = carve.name;
+	return ok;
+}
+
+/* ---- zero ---- */
+
+gboolean daxc_kernel_zero(DaxcKernel *kernel, const char *name, GError **error)
+{
+	g_autoptr(DaxcInstance) instance = daxc_kernel_instance(kernel, name, error);
+
+	if (!instance)
+		return FALSE;
+	if (g_strcmp0(instance->driver, DAXC_DRIVER_DEVDAX) != 0)
+		return daxc_kernel_refused(error, DAXC_STEP_ZERO, name, ENXIO);
+	return kernel->ops->zero(kernel, name, error);
+}

@@ -21,13 +21,19 @@ typedef struct DaxcKernel DaxcKernel;
  * @limits: (nullable) sentences, NULL-terminated: what this backend cannot guarantee
  * @regions: (element-type DaxcRegion), any order
  * @instances: (element-type DaxcInstance), any order
+ * @instance: one of them; DAXC_ERROR_NOT_FOUND when there is none of that name
  * @create: makes an instance of size 0 with no driver; its name in @name
  * @set_align: instance has size 0 and no driver
- * @add_extent: appends one extent
+ * @add_extent: appends one extent; refuses (EBUSY) while a driver is bound, even
+ *   where the kernel would not
  * @clear: frees all extents (size 0)
  * @enable: binds device_dax
  * @disable: unbinds
  * @destroy: deletes an instance of size 0 that is no seed
+ * @zero: writes zeros over [0, size) of an enabled instance and reads them back
+ * @holders: (element-type utf8): processes, but for this one, that have the
+ *   instance open or mapped: "qemu-system-x86 (1234)"; an error when one of them
+ *   could not be looked into
  *
  * A backend does exactly one step a call and does not verify: kernel.c does.
  */
@@ -37,6 +43,7 @@ typedef struct {
 	void (*free)(DaxcKernel *kernel);
 	GPtrArray *(*regions)(DaxcKernel *kernel, GError **error);
 	GPtrArray *(*instances)(DaxcKernel *kernel, GError **error);
+	DaxcInstance *(*instance)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*create)(DaxcKernel *kernel, guint region, char **name, GError **error);
 	gboolean (*set_align)(DaxcKernel *kernel, const char *name, guint64 align,
 			      GError **error);
@@ -46,9 +53,7 @@ typedef struct {
 	gboolean (*enable)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*disable)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*destroy)(DaxcKernel *kernel, const char *name, GError **error);
-	/* Writes zeros over [0, size) of an enabled instance and reads them back. */
 	gboolean (*zero)(DaxcKernel *kernel, const char *name, GError **error);
-	/* Processes that have the instance open or mapped: "qemu-system-x86 (1234)". */
 	GPtrArray *(*holders)(DaxcKernel *kernel, const char *name, GError **error);
 } DaxcKernelOps;
 
@@ -69,21 +74,44 @@ DaxcKernel *daxc_kernel_mainline_new(GError **error);
 /**
  * daxc_kernel_sim_new:
  * @regions: (element-type DaxcRegion): copied
- * @file: (nullable): where state lives between processes; NULL: in memory
+ * @file: (nullable): where state lives between processes; NULL: in memory. It is
+ *   made by the first change, and read anew by every call: callers in several
+ *   processes hold a lock of their own
  *
- * A kernel without a kernel, with mainline's manners: seeds that cannot be
- * deleted, ids reused lowest first, ENOMEM for overlap, EBUSY while bound.
+ * A kernel without a kernel, with mainline's manners: seeds that are there from
+ * the start, empty, and cannot be deleted, ids reused lowest first, ENOMEM for
+ * overlap, EBUSY while bound, misaligned starts accepted. Memory has no contents.
+ *
+ * Fails with DAXC_ERROR_INVALID when @file is damaged or belongs to a host with
+ * other regions.
  */
-DaxcKernel *daxc_kernel_sim_new(const GPtrArray *regions, const char *file, GError **error);
+DaxcKernel *daxc_kernel_sim_new(const GPtrArray *regions, const char *file,
+				GError **error);
+
+/* In place of an errno: the process is killed before the step. */
+#define DAXC_SIM_DIE G_MAXINT
 
 /**
  * daxc_kernel_sim_fail:
- * @after: number of changing steps that still succeed
- * @code: errno of the step after those; one step fails, then all is well again
+ * @after: number of changing steps that still succeed, from now on
+ * @code: errno of the step after those; 0: it does nothing and reports success,
+ *   as 6.12 does with some mappings. One step fails, then all is well again
  *
- * For tests of every undo path.
+ * For tests of every undo path. Changing steps are create, set_align, add_extent,
+ * clear, enable, disable, destroy and zero. May be called several times: each
+ * call adds one failure.
  */
 void daxc_kernel_sim_fail(DaxcKernel *kernel, guint after, int code);
+
+/**
+ * daxc_kernel_sim_hold:
+ * @name: an instance that exists
+ * @holder: (nullable): "process (pid)" that has it open from now on; NULL: nobody
+ *
+ * For tests.
+ */
+gboolean daxc_kernel_sim_hold(DaxcKernel *kernel, const char *name, const char *holder,
+			      GError **error);
 
 void daxc_kernel_free(DaxcKernel *kernel);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcKernel, daxc_kernel_free)
@@ -91,7 +119,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcKernel, daxc_kernel_free)
 const char *daxc_kernel_name(const DaxcKernel *kernel);
 const char *const *daxc_kernel_limits(const DaxcKernel *kernel);
 
-/* Returns: (transfer full) (element-type DaxcRegion): sorted by id, checked. */
+/* All below fail with DAXC_ERROR_KERNEL, naming the attribute, when the kernel
+ * says what cannot be: sizes of 0, ranges that overlap or leave their region, ... */
+
+/* Returns: (transfer full) (element-type DaxcRegion): by id. */
 GPtrArray *daxc_kernel_regions(DaxcKernel *kernel, GError **error);
 
 /* Returns: (transfer full) (element-type DaxcInstance): by region, then number. */
@@ -100,17 +131,32 @@ GPtrArray *daxc_kernel_instances(DaxcKernel *kernel, GError **error);
 /* Returns: (transfer full): one instance; DAXC_ERROR_NOT_FOUND. */
 DaxcInstance *daxc_kernel_instance(DaxcKernel *kernel, const char *name, GError **error);
 
+/* Returns: (transfer full) (element-type utf8): processes, but for this one, that
+ * have the instance open or mapped: "qemu-system-x86 (1234)". Fails when a process
+ * cannot be looked into. DMA that is still pinned (VFIO) is not seen. */
+GPtrArray *daxc_kernel_holders(DaxcKernel *kernel, const char *name, GError **error);
+
+/*
+ * The functions below change things. Instance numbers are reused at once, lowest
+ * first, so callers serialize them, and what they know of names, with a lock.
+ */
+
 /**
  * daxc_kernel_carve:
  * @extents: (element-type DaxcExtent): in order of page offset
  * @align: 2 MiB or 1 GiB; every start and size is a multiple of it, or the call
  *   is refused before the kernel sees it
- * @name: (out) (transfer full): also set when a later step failed and the
- *   undoing did too, so that the caller can say what is left
+ * @name: (out) (transfer full): NULL on failure, but when undoing failed too and
+ *   an instance is left, so that the caller can say so and retry its destruction
  *
  * create, set align, add every extent, verify by reading back, enable, verify.
- * On failure what was made is destroyed again. When the region's seed still
+ * On failure what was made is taken back, last first. When the region's seed still
  * holds the whole region, unbound, it is emptied first.
+ *
+ * Fails with DAXC_ERROR_INVALID on extents that are misaligned, overlap each other
+ * or leave the region; DAXC_ERROR_REFUSED when an instance has part of them or a
+ * seed that is in use has the region; DAXC_ERROR_BUSY when processes have that seed
+ * open; DAXC_ERROR_KERNEL when a step failed or did something else than asked.
  */
 gboolean daxc_kernel_carve(DaxcKernel *kernel, guint region, guint64 align,
 			   const GArray *extents, char **name, GError **error);
@@ -119,9 +165,12 @@ gboolean daxc_kernel_carve(DaxcKernel *kernel, guint region, guint64 align,
  * daxc_kernel_destroy:
  *
  * disable, clear, delete, verify: works from any state of an instance, and on
- * one that is gone. Fails with DAXC_ERROR_BUSY, before anything is changed,
- * while a process has it open or mapped (mainline would unbind all the same).
- * A seed is emptied, not deleted.
+ * one that is gone. A seed is emptied, not deleted. On failure the instance is made
+ * again what it was.
+ *
+ * Fails before anything is changed with DAXC_ERROR_BUSY while a process has it
+ * open or mapped (mainline would unbind all the same), and with DAXC_ERROR_REFUSED
+ * while another driver than device_dax has it (system RAM).
  */
 gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, GError **error);
 

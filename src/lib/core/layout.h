@@ -21,7 +21,8 @@ G_BEGIN_DECLS
 #define DAXC_NO_COLOR G_MAXUINT32
 
 /**
- * DaxcZone: the whole granules of one region behind one cache domain.
+ * DaxcZone: the whole granules of one region behind one cache domain. What is
+ * beyond the first 64 Mi granules (128 TiB at 2 MiB) of a region is in no zone.
  * @region, @node: the region's
  * @domain: index of the cache domain in the layout
  * @start: physical address of the first granule
@@ -56,7 +57,8 @@ typedef struct DaxcLayout DaxcLayout;
 
 /**
  * daxc_layout_new:
- * @regions: (element-type DaxcRegion): those without a cache domain are left out
+ * @regions: (element-type DaxcRegion): those without a cache domain are left
+ *   out; they must not overlap
  *
  * A layout in which everything is free.
  */
@@ -77,18 +79,23 @@ guint32 daxc_layout_find_tenant(const DaxcLayout *layout, const char *tenant);
  * daxc_layout_use:
  *
  * Gives every granule that [@start, @start + @size) touches to @user and, but
- * for BAD, its color too. Fails with DAXC_ERROR_FAILED, and changes nothing,
- * when that would give a granule, or a color, a second user (but FOREIGN
- * overrules: what nobody knows keeps everyone away).
+ * for BAD, its color too; also the color of a granule that is in no zone because
+ * its region cuts it. Memory in no region of the layout is passed over. Fails
+ * with DAXC_ERROR_FAILED, and changes nothing, when that would give a granule,
+ * or a color, to two tenants. Otherwise the order of calls does not matter:
+ * FOREIGN overrules tenants (what nobody knows keeps everyone away), and a
+ * tenant's BAD granule stays the tenant's.
  */
 gboolean daxc_layout_use(DaxcLayout *layout, guint64 start, guint64 size, guint32 user,
 			 GError **error);
 
-/* Gives a color to a tenant without granules. Fails like daxc_layout_use(). */
+/* Gives a color to a tenant without granules. Fails like daxc_layout_use(), or
+ * with DAXC_ERROR_INVALID when there is no such color. */
 gboolean daxc_layout_reserve(DaxcLayout *layout, gint node, guint32 color, guint32 user,
 			     GError **error);
 
-/* Distance between NUMA nodes as in SLIT; unknown pairs are 10 (same) or 20. */
+/* Distance between NUMA nodes as in SLIT; unknown pairs are 10 (same) or 20, and
+ * so are those set to 0. */
 void daxc_layout_set_distance(DaxcLayout *layout, gint from, gint to, guint distance);
 guint daxc_layout_distance(const DaxcLayout *layout, gint from, gint to);
 
@@ -99,6 +106,11 @@ const DaxcLayoutDomain *daxc_layout_domain(const DaxcLayout *layout, guint index
 
 /**
  * daxc_plan_new:
+ *
+ * Each cell gets one carving in one region. One cell is planned in one pass over
+ * the granules of the nodes it may be on. Several cells that compete are first
+ * placed one after the other; where that fails every other way is tried, so that
+ * a refusal means that there is none (or says that the search was cut short).
  *
  * Returns: (transfer full): granules for every cell of @request. Fails with
  *   DAXC_ERROR_INVALID on a request that no host could grant (a node or color

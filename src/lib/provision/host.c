@@ -159,6 +159,42 @@ GPtrArray *daxc_host_instances(DaxcHost *host, GError **error)
 	return daxc_kernel_instances(host->kernel, error);
 }
 
+GPtrArray *daxc_host_foreign(DaxcHost *host, GError **error)
+{
+	g_autoptr(DaxcSnapshot) snapshot = daxc_snapshot_new(host, error);
+	g_autoptr(GPtrArray) foreign = NULL;
+	guint index;
+
+	if (!snapshot)
+		return NULL;
+	foreign = g_ptr_array_new_with_free_func((GDestroyNotify)daxc_instance_free);
+	for (guint i = 0; i < snapshot->unknown->len; i++) {
+		DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
+
+		if (g_ptr_array_find(snapshot->instances, instance, &index))
+			g_ptr_array_add(foreign, g_ptr_array_steal_index(
+							 snapshot->instances, index));
+	}
+	return g_steal_pointer(&foreign);
+}
+
+DaxcInstance *daxc_host_carving_instance(DaxcHost *host, const DaxcCarving *carving,
+					 GError **error)
+{
+	g_autoptr(DaxcInstance) instance = NULL;
+
+	if (carving->state == DAXC_CARVING_ACTIVE)
+		instance = daxc_kernel_instance(host->kernel, carving->instance, NULL);
+	if (instance && instance->major != 0 && daxc_carving_matches(carving, instance))
+		return g_steal_pointer(&instance);
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+		    "cell %u of guest %s: instance %s is not what the ledger says: run "
+		    "`daxcolor recover` and start the guest again",
+		    carving->plan->cell, carving->name,
+		    carving->instance ? carving->instance : "(none)");
+	return NULL;
+}
+
 GPtrArray *daxc_host_carvings(DaxcHost *host, GError **error)
 {
 	return daxc_host_find(host, NULL, error);

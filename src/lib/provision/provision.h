@@ -59,6 +59,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcSnapshot, daxc_snapshot_free)
 DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
 				 GError **error);
 
+/* Whether an instance has the carving's extents, in order; one in the making or
+ * being taken back has its first ones only, but at least one. */
+gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *instance);
+
 /* Takes out what an earlier boot made: the kernel has forgotten it, and a
  * read-only ledger could not be told yet. */
 void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id);

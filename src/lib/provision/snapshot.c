@@ -8,7 +8,7 @@
 
 #include <daxcolor/error.h>
 
-static gboolean extents_match(const DaxcCarving *carving, const DaxcInstance *instance)
+gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *instance)
 {
 	const GArray *want = carving->plan->extents;
 	const GArray *have = instance->extents;
@@ -36,7 +36,7 @@ static DaxcInstance *find_instance(const DaxcSnapshot *snapshot, const DaxcCarvi
 	for (guint i = 0; i < snapshot->instances->len; i++) {
 		DaxcInstance *instance = g_ptr_array_index(snapshot->instances, i);
 
-		if (extents_match(carving, instance))
+		if (daxc_carving_matches(carving, instance))
 			return instance;
 	}
 	return NULL;

@@ -38,8 +38,8 @@ for guest in web db; do
 done
 run daxcolor enroll web --tenant acme --yes
 run daxcolor enroll db --tenant globex --yes
-check "web starts" run virsh -q start web
-check "db starts" run virsh -q start db
+run virsh -q start web
+run virsh -q start db
 check "web wrote and read back every page of its memory" says web 'pages ok'
 check "db wrote and read back every page of its memory" says db 'pages ok'
 
@@ -55,7 +55,7 @@ check "the two tenants share no color" test "$(colors_of web)" != "$(colors_of d
 say "A third tenant that wants more than what is left is refused, and told why."
 define big 5120 '' machine=q35 backing='' emulator=/usr/bin/qemu-system-x86_64
 run daxcolor enroll big --tenant initech --yes >/dev/null
-refused "big does not start" 'free' run virsh -q start big
+run virsh -q start big && failures=1
 
 say "When guests stop, everything they held comes back."
 run virsh -q destroy web

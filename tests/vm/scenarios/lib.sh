@@ -168,7 +168,7 @@ instances_of() {
 extents_of() {
   local mapping
   for mapping in "/sys/bus/dax/devices/$1"/mapping[0-9]*; do
-    printf '%d %d %d\n' "0x$(cat "$mapping/page_offset")" \
+    printf '%d %d %d\n' "$(cat "$mapping/page_offset")" \
       "$(cat "$mapping/start")" "$(cat "$mapping/end")"
   done | sort -n | cut -d ' ' -f 2-
 }

@@ -21,13 +21,24 @@ G_BEGIN_DECLS
  *   when it has no metadata of ours
  *
  * Fails with DAXC_ERROR_INVALID when the document is not a well-formed domain
- * within bounds, when our metadata holds anything unknown (an element, an
- * attribute, another version of the namespace), or when the rest of the domain
- * cannot carry it: no file-backed shared memoryBacking, hugepages, an emulator
- * that is not the launcher, memory devices, sizes that are no multiple of 2 MiB.
+ * within bounds (UTF-8, 4 MiB, no DOCTYPE), when our metadata holds anything
+ * unknown (an element, an attribute, text), when something outside of it only
+ * looks like ours (the prefix, a namespace like "urn:daxcolor:domain:2"), or
+ * when the rest of the domain cannot carry it: no file-backed shared
+ * memoryBacking, hugepages, an emulator that is not the launcher, memory
+ * devices, sizes that are no multiple of 2 MiB.
  */
 gboolean daxc_domain_read(const char *xml, gssize length, DaxcRequest **request,
 			  GError **error);
+
+/**
+ * daxc_domain_identify:
+ *
+ * Returns: (transfer full): name, UUID and live id of a domain and nothing
+ *   else: who it is does not depend on metadata, which may be changed while
+ *   the guest runs. Fails with DAXC_ERROR_INVALID.
+ */
+DaxcRequest *daxc_domain_identify(const char *xml, gssize length, GError **error);
 
 /**
  * daxc_domain_enroll:
@@ -36,12 +47,13 @@ gboolean daxc_domain_read(const char *xml, gssize length, DaxcRequest **request,
  *   tenant equal to the domain's UUID, or NULL @wish, writes no tenant.
  *
  * Returns: (transfer full): the same domain with our metadata,
- *   memoryBacking (file, shared) and the launcher as its emulator; everything
- *   else as it was. What had to be added is noted in the metadata's "added"
+ *   memoryBacking (file, shared) and the launcher as its emulator; every other
+ *   byte as it was. What had to be added is noted in the metadata's "added"
  *   attribute. Enrolling an enrolled domain replaces tenant and cells. Fails
  *   with DAXC_ERROR_REFUSED when the domain says something that enrolling
  *   would have to overrule (hugepages, memfd, private access, a foreign
- *   emulator wrapper).
+ *   emulator wrapper), and with DAXC_ERROR_INVALID when daxc_domain_read()
+ *   would not read the result.
  */
 char *daxc_domain_enroll(const char *xml, const DaxcRequest *wish, GError **error);
 
@@ -49,8 +61,9 @@ char *daxc_domain_enroll(const char *xml, const DaxcRequest *wish, GError **erro
  * daxc_domain_unenroll:
  *
  * Returns: (transfer full): the domain without our metadata and launcher and
- *   without what "added" says that enrolling wrote. Fails with
- *   DAXC_ERROR_NOT_FOUND when the domain is not enrolled.
+ *   without what "added" says that enrolling wrote, where nobody has changed
+ *   it since; every other byte as it was. Fails with DAXC_ERROR_NOT_FOUND when
+ *   the domain is not enrolled.
  */
 char *daxc_domain_unenroll(const char *xml, GError **error);
 

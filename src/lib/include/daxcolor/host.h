@@ -201,6 +201,10 @@ GPtrArray *daxc_host_regions(DaxcHost *host, GError **error);
 /* Returns: (transfer full) (element-type DaxcInstance): all, in order of name. */
 GPtrArray *daxc_host_instances(DaxcHost *host, GError **error);
 
+/* Returns: (transfer full) (element-type DaxcInstance): those that no carving
+ * explains, but for seeds that hold nothing or still all of their region. */
+GPtrArray *daxc_host_foreign(DaxcHost *host, GError **error);
+
 /* Returns: (transfer full) (element-type DaxcColorUse): by node, then color. */
 GPtrArray *daxc_host_colors(DaxcHost *host, GError **error);
 
@@ -252,6 +256,16 @@ gboolean daxc_host_release(DaxcHost *host, const char *uuid, GError **error);
  *   by cell; empty when nothing.
  */
 GPtrArray *daxc_host_find(DaxcHost *host, const char *uuid, GError **error);
+
+/**
+ * daxc_host_carving_instance:
+ *
+ * Returns: (transfer full): the instance of an active carving, after a look at
+ *   the kernel whether it is enabled and has exactly the carving's extents: a
+ *   name alone may have gone to another. Fails with DAXC_ERROR_KERNEL.
+ */
+DaxcInstance *daxc_host_carving_instance(DaxcHost *host, const DaxcCarving *carving,
+					 GError **error);
 
 /**
  * daxc_host_recover:

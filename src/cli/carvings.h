@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Carvings, plans and instances as documents and tables: list, show, plan, carve. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include <daxcolor/daxcolor.h>
+
+/* Members of the object that is being built: cell, region, node, size, align,
+ * granule, colors, extents. */
+void cli_add_cell_plan(JsonBuilder *builder, const DaxcCellPlan *plan);
+
+/* A whole object: the carving and its cell plan. */
+void cli_add_carving(JsonBuilder *builder, const DaxcCarving *carving);
+
+/* Array @member: @carvings (element-type DaxcCarving). */
+void cli_add_carvings(JsonBuilder *builder, const char *member,
+		      const GPtrArray *carvings);
+
+/* A whole object. @geometry (nullable) gives its extents their colors. */
+void cli_add_instance(JsonBuilder *builder, const DaxcInstance *instance, gint node,
+		      const DaxcGeometry *geometry);
+
+/* Array @member: those of @instances (element-type DaxcInstance) called @name,
+ * all of them when it is NULL. */
+void cli_add_instances(JsonBuilder *builder, const char *member, const char *name,
+		       const GPtrArray *instances, const GPtrArray *regions,
+		       const DaxcGeometry *geometry);
+
+/* Tables for people. */
+void cli_print_carvings(JsonArray *carvings);
+void cli_print_cell(JsonObject *cell, const char *indent);
+void cli_print_extents(JsonArray *extents, const char *indent);

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* daxcolor recover: brings ledger and kernel together, and says what it did. */
+#include <stdio.h>
+
+#include "cli.h"
+#include "output.h"
+
+static JsonNode *build(const GPtrArray *report)
+{
+	JsonBuilder *builder = json_builder_new();
+
+	json_builder_begin_object(builder);
+	json_builder_set_member_name(builder, "done");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < report->len; i++)
+		json_builder_add_string_value(builder, g_ptr_array_index(report, i));
+	json_builder_end_array(builder);
+	json_builder_end_object(builder);
+	return cli_built(builder);
+}
+
+static CliStatus run(Cli *cli, int argc, char **argv)
+{
+	g_autoptr(DaxcHost) host = cli_open(cli, FALSE);
+	g_autoptr(GPtrArray) report = NULL;
+	g_autoptr(JsonNode) document = NULL;
+	GError *error = NULL;
+
+	if (!host)
+		return CLI_FAILED;
+	if (!daxc_host_recover(host, &report, &error))
+		return cli_fail(cli, NULL, error);
+	document = build(report);
+	if (cli->json)
+		cli_print_json(document);
+	else if (report->len == 0)
+		puts("Ledger and kernel agree.");
+	for (guint i = 0; !cli->json && i < report->len; i++) {
+		g_autofree char *line = cli_printable(g_ptr_array_index(report, i));
+
+		puts(line);
+	}
+	return CLI_DONE;
+}
+
+const CliVerb cli_recover = {
+	.name = "recover",
+	.summary = "Finish or undo what was interrupted",
+	.reports = TRUE,
+	.run = run,
+};

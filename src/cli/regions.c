@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* daxcolor regions: the dax regions of the host and the caches before them. */
+#include <stdio.h>
+
+#include "carvings.h"
+#include "cli.h"
+#include "output.h"
+
+static void add_cache(JsonBuilder *builder, const DaxcCacheDomain *domain)
+{
+	json_builder_set_member_name(builder, "cache");
+	if (!domain) {
+		json_builder_add_null_value(builder);
+		return;
+	}
+	json_builder_begin_object(builder);
+	cli_add_signed(builder, "node", domain->node);
+	cli_add_text(builder, "kind", daxc_geometry_kind_name(domain->kind));
+	cli_add_text(builder, "source", daxc_geometry_source_name(domain->source));
+	cli_add_number(builder, "size", domain->cache_size);
+	cli_add_number(builder, "granule", domain->granule);
+	cli_add_number(builder, "base", domain->base);
+	cli_add_number(builder, "color_count", domain->colors);
+	cli_add_flag(builder, "extended_linear", domain->extended_linear);
+	json_builder_end_object(builder);
+}
+
+static void add_region(JsonBuilder *builder, const DaxcRegion *region,
+		       const GPtrArray *instances, const DaxcGeometry *geometry)
+{
+	json_builder_begin_object(builder);
+	cli_add_number(builder, "region", region->id);
+	cli_add_number(builder, "start", region->start);
+	cli_add_number(builder, "size", region->size);
+	cli_add_number(builder, "available", region->available);
+	cli_add_signed(builder, "node", region->node);
+	cli_add_number(builder, "align", region->align);
+	add_cache(builder, daxc_geometry_for_node(geometry, region->node));
+	json_builder_set_member_name(builder, "instances");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < instances->len; i++) {
+		const DaxcInstance *instance = g_ptr_array_index(instances, i);
+
+		if (instance->region == region->id)
+			cli_add_instance(builder, instance, region->node, geometry);
+	}
+	json_builder_end_array(builder);
+	json_builder_end_object(builder);
+}
+
+static JsonNode *build(DaxcHost *host, GError **error)
+{
+	g_autoptr(GPtrArray) regions = daxc_host_regions(host, error);
+	g_autoptr(GPtrArray) instances = regions ? daxc_host_instances(host, error)
+						 : NULL;
+	const char *const *limits = daxc_host_limits(host);
+	JsonBuilder *builder;
+
+	if (!instances)
+		return NULL;
+	builder = json_builder_new();
+	json_builder_begin_object(builder);
+	cli_add_text(builder, "backend", daxc_host_backend(host));
+	json_builder_set_member_name(builder, "limits");
+	json_builder_begin_array(builder);
+	for (guint i = 0; limits && limits[i]; i++)
+		json_builder_add_string_value(builder, limits[i]);
+	json_builder_end_array(builder);
+	json_builder_set_member_name(builder, "regions");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < regions->len; i++)
+		add_region(builder, g_ptr_array_index(regions, i), instances,
+			   daxc_host_geometry(host));
+	json_builder_end_array(builder);
+	json_builder_end_object(builder);
+	return cli_built(builder);
+}
+
+/* A table has one level: what it shows of deeper ones goes into the row. */
+static void flatten(JsonObject *row)
+{
+	JsonNode *cache = json_object_get_member(row, "cache");
+	g_autofree char *range =
+		daxc_range_format((guint64)json_object_get_int_member(row, "start"),
+				  (guint64)json_object_get_int_member(row, "size"));
+	JsonObject *object;
+	g_autofree char *geometry = NULL;
+
+	json_object_set_string_member(row, "range", range);
+	json_object_set_int_member(
+		row, "n",
+		json_array_get_length(json_object_get_array_member(row, "instances")));
+	if (JSON_NODE_HOLDS_NULL(cache)) {
+		json_object_set_string_member(row, "geometry", "unknown");
+		return;
+	}
+	object = json_node_get_object(cache);
+	geometry = g_strdup_printf(
+		"%s%s, from %s", json_object_get_string_member(object, "kind"),
+		json_object_get_boolean_member(object, "extended_linear")
+			? ", extended-linear"
+			: "",
+		json_object_get_string_member(object, "source"));
+	json_object_set_string_member(row, "geometry", geometry);
+	if (json_object_get_int_member(object, "size") != 0)
+		json_object_set_int_member(row, "cache_size",
+					   json_object_get_int_member(object, "size"));
+	json_object_set_int_member(row, "granule",
+				   json_object_get_int_member(object, "granule"));
+	json_object_set_int_member(row, "color_count",
+				   json_object_get_int_member(object, "color_count"));
+}
+
+static void print_text(JsonNode *document)
+{
+	static const CliColumn columns[] = {
+		{"REGION", "region", CLI_NUMBER},
+		{"RANGE", "range", CLI_TEXT},
+		{"SIZE", "size", CLI_SIZE},
+		{"AVAILABLE", "available", CLI_SIZE},
+		{"NODE", "node", CLI_NUMBER},
+		{"INSTANCES", "n", CLI_NUMBER},
+		{"CACHE", "cache_size", CLI_SIZE},
+		{"COLORS", "color_count", CLI_NUMBER},
+		{"GRANULE", "granule", CLI_SIZE},
+		{"GEOMETRY", "geometry", CLI_TEXT},
+		{NULL},
+	};
+	JsonArray *rows = cli_rows(document, "regions");
+	JsonArray *limits = cli_rows(document, "limits");
+
+	for (guint i = 0; i < json_array_get_length(rows); i++)
+		flatten(json_array_get_object_element(rows, i));
+	cli_print_table(rows, columns, "");
+	printf("\nbackend: %s\n",
+	       json_object_get_string_member(json_node_get_object(document), "backend"));
+	for (guint i = 0; i < json_array_get_length(limits); i++)
+		printf("  limit: %s\n", json_array_get_string_element(limits, i));
+}
+
+static CliStatus run(Cli *cli, int argc, char **argv)
+{
+	g_autoptr(DaxcHost) host = cli_open(cli, TRUE);
+	g_autoptr(JsonNode) document = NULL;
+	GError *error = NULL;
+
+	if (!host)
+		return CLI_FAILED;
+	document = build(host, &error);
+	if (!document)
+		return cli_fail(cli, NULL, error);
+	if (cli->json)
+		cli_print_json(document);
+	else
+		print_text(document);
+	return CLI_DONE;
+}
+
+const CliVerb cli_regions = {
+	.name = "regions",
+	.summary = "Show the dax regions and the caches in front of them",
+	.run = run,
+};

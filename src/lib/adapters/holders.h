@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which processes have a character device open or mapped. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * daxc_holders:
+ * @major, @minor: of a character device
+ *
+ * Looks through all of /proc by device number, so that nodes with other names, in
+ * other mount namespaces or deleted ones count too. Threads with a file table of
+ * their own are looked at. This process is left out, and processes that end
+ * meanwhile are. Not seen: descriptors in flight between processes, registered with
+ * io_uring, and DMA that is pinned.
+ *
+ * Returns: (transfer full) (element-type utf8): "qemu-system-x86 (1234)" each, in
+ *   order of pid; empty when nobody. Fails with DAXC_ERROR_FAILED, naming the
+ *   process, when one cannot be looked into: it might be the one.
+ */
+GPtrArray *daxc_holders(guint major, guint minor, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* The doctor on the host as daxcolor sees it: geometry, ledger, kernel. */
+#include "provision/doctor-private.h"
+#include "provision/provision.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <daxcolor/error.h>
+#include <daxcolor/size.h>
+
+static void check_host(Doctor *doctor, DaxcCheck *check)
+{
+	if (doctor->host) {
+		daxc_doctor_ok(check, "regions, geometry and ledger can be read (%s)",
+			       daxc_host_backend(doctor->host));
+		return;
+	}
+	daxc_doctor_verdict(
+		check, DAXC_CHECK_BROKEN, g_strdup(doctor->host_error->message),
+		g_strdup("nothing can be carved before this is seen to; the other checks "
+			 "may say why"));
+}
+
+static void check_limits(Doctor *doctor, DaxcCheck *check)
+{
+	const char *const *limits = daxc_host_limits(doctor->host);
+	g_autofree char *text = limits && limits[0] ? g_strjoinv(" ", (char **)limits)
+						    : NULL;
+
+	daxc_doctor_ok(check, "%s%s%s", daxc_host_backend(doctor->host),
+		       text ? " cannot guarantee everything: " : " keeps all promises",
+		       text ? text : "");
+}
+
+static void check_geometry(Doctor *doctor, DaxcCheck *check)
+{
+	const DaxcGeometry *geometry = daxc_host_geometry(doctor->host);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) regions = daxc_host_regions(doctor->host, &error);
+	g_autoptr(GString) known = g_string_new(NULL);
+	g_autoptr(GString) unknown = g_string_new(NULL);
+
+	if (!regions) {
+		daxc_doctor_verdict(check, DAXC_CHECK_BROKEN, g_strdup(error->message),
+				    NULL);
+		return;
+	}
+	for (guint i = 0; i < regions->len; i++) {
+		const DaxcRegion *region = g_ptr_array_index(regions, i);
+		const DaxcCacheDomain *domain =
+			daxc_geometry_for_node(geometry, region->node);
+
+		if (domain)
+			g_string_append_printf(known, "%sregion %u: %u colors, from %s",
+					       known->len ? "; " : "", region->id,
+					       domain->colors,
+					       daxc_geometry_source_name(domain->source));
+		else
+			g_string_append_printf(unknown, "%sregion %u (node %d)",
+					       unknown->len ? ", " : "", region->id,
+					       region->node);
+	}
+	if (unknown->len == 0) {
+		daxc_doctor_ok(check, "%s", known->len ? known->str : "no region yet");
+		return;
+	}
+	daxc_doctor_verdict(
+		check, DAXC_CHECK_WARNING,
+		g_strdup_printf(
+			"no memory-side cache is known in front of %s: nothing can "
+			"be carved there",
+			unknown->str),
+		g_strdup("run this as root (the raw HMAT is root's), or describe the "
+			 "cache "
+			 "in daxcolor.conf: [cache NODE]"));
+}
+
+/* Returns: (nullable): the directory of a ledger on disk. */
+static char *state_dir(const Doctor *doctor)
+{
+	if (!doctor->state_dir && doctor->simulate)
+		return NULL;
+	return g_strdup(doctor->state_dir ? doctor->state_dir : DAXC_DEFAULT_STATE_DIR);
+}
+
+static void check_ledger(Doctor *doctor, DaxcCheck *check)
+{
+	g_autofree char *dir = state_dir(doctor);
+	g_autofree char *file = dir ? g_build_filename(dir, "ledger.db", NULL) : NULL;
+	struct stat in_dir, in_file;
+
+	if (!dir) {
+		daxc_doctor_ok(check, "in memory only");
+		return;
+	}
+	if (stat(dir, &in_dir) != 0 || stat(file, &in_file) != 0) {
+		if (errno == ENOENT)
+			daxc_doctor_ok(check, "none yet; the first carving makes it");
+		else
+			daxc_doctor_verdict(check, DAXC_CHECK_WARNING,
+					    g_strdup_printf("cannot look at %s: %s", file,
+							    g_strerror(errno)),
+					    g_strdup("run this as root"));
+		return;
+	}
+	if ((in_dir.st_mode | in_file.st_mode) & 022) {
+		daxc_doctor_verdict(
+			check, DAXC_CHECK_BROKEN,
+			g_strdup_printf("%s (mode %o, in a directory of mode %o) can be "
+					"changed by others, who could give tenants each "
+					"other's memory",
+					file, in_file.st_mode & 0777,
+					in_dir.st_mode & 0777),
+			g_strdup("find out who did; `daxcolor list` shows what it says; "
+				 "then "
+				 "make them 0600 and 0700"));
+		return;
+	}
+	if (!(in_file.st_mode & 077)) {
+		daxc_doctor_ok(check, "%s is its owner's only", file);
+		return;
+	}
+	check->fixable = TRUE;
+	daxc_doctor_verdict(check, DAXC_CHECK_WARNING,
+			    g_strdup_printf("%s (mode %o) can be read by others", file,
+					    in_file.st_mode & 0777),
+			    g_strdup("make it 0600, or " DOCTOR_FIX));
+}
+
+static gboolean fix_ledger(Doctor *doctor, GError **error)
+{
+	g_autofree char *dir = state_dir(doctor);
+	g_autofree char *file = g_build_filename(dir, "ledger.db", NULL);
+
+	if (chmod(file, 0600) == 0)
+		return TRUE;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED,
+		    "cannot change the mode of %s: %s", file, g_strerror(errno));
+	return FALSE;
+}
+
+static guint count_bad(const DaxcSnapshot *snapshot)
+{
+	guint bad = 0;
+
+	for (guint i = 0; i < snapshot->granules->len; i++)
+		bad += g_array_index(snapshot->granules, DaxcLedgerGranule, i).state ==
+		       DAXC_GRANULE_BAD;
+	return bad;
+}
+
+/* Only what `daxcolor recover` would see to; it may also be in the making. */
+static GPtrArray *unfinished(const DaxcSnapshot *snapshot)
+{
+	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
+		gboolean active = carving->state == DAXC_CARVING_ACTIVE;
+
+		if (active && g_ptr_array_index(snapshot->found, i))
+			continue;
+		g_ptr_array_add(list, g_strdup_printf("%s cell %u (%s)", carving->name,
+						      carving->plan->cell,
+						      active ? "no instance"
+							     : daxc_carving_state_name(
+								       carving->state)));
+	}
+	return list;
+}
+
+static void check_agreement(Doctor *doctor, DaxcCheck *check)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(DaxcSnapshot) snapshot = daxc_snapshot_new(doctor->host, &error);
+	g_autoptr(DaxcLayout) layout = NULL;
+	g_autoptr(GPtrArray) list = NULL;
+	g_autofree char *names = NULL;
+
+	layout = snapshot ? daxc_snapshot_layout(doctor->host, snapshot, &error) : NULL;
+	if (!layout) {
+		daxc_doctor_verdict(
+			check, DAXC_CHECK_BROKEN, g_strdup(error->message),
+			g_strdup("nothing is carved until ledger and kernel agree: "
+				 "`daxcolor recover`"));
+		return;
+	}
+	list = unfinished(snapshot);
+	if (list->len == 0) {
+		daxc_doctor_ok(check, "%u carving%s, all as the kernel has them",
+			       snapshot->carvings->len,
+			       snapshot->carvings->len == 1 ? "" : "s");
+		return;
+	}
+	names = daxc_doctor_join(list);
+	daxc_doctor_verdict(
+		check, DAXC_CHECK_WARNING,
+		g_strdup_printf("unfinished in the ledger: %s", names),
+		g_strdup("when no guest is just starting or stopping: `daxcolor "
+			 "recover`"));
+}
+
+static void check_foreign(Doctor *doctor, DaxcCheck *check)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(DaxcSnapshot) snapshot = daxc_snapshot_new(doctor->host, &error);
+	g_autoptr(GString) names = g_string_new(NULL);
+
+	if (!snapshot) {
+		daxc_doctor_verdict(check, DAXC_CHECK_BROKEN, g_strdup(error->message),
+				    NULL);
+		return;
+	}
+	for (guint i = 0; i < snapshot->unknown->len; i++) {
+		const DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
+		g_autofree char *size = daxc_size_format(instance->size);
+
+		g_string_append_printf(names, "%s%s (%s)", i ? ", " : "", instance->name,
+				       size);
+	}
+	if (names->len == 0) {
+		daxc_doctor_ok(check, "every instance is a carving");
+		return;
+	}
+	daxc_doctor_verdict(
+		check, DAXC_CHECK_WARNING,
+		g_strdup_printf("not made by daxcolor: %s; nobody else gets the colors "
+				"they touch",
+				names->str),
+		g_strdup("if nobody uses them: `daxctl disable-device`, then `daxctl "
+			 "destroy-device`"));
+}
+
+static void check_bad(Doctor *doctor, DaxcCheck *check)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(DaxcSnapshot) snapshot = daxc_snapshot_new(doctor->host, &error);
+	guint bad;
+
+	if (!snapshot) {
+		daxc_doctor_verdict(check, DAXC_CHECK_BROKEN, g_strdup(error->message),
+				    NULL);
+		return;
+	}
+	bad = count_bad(snapshot);
+	if (bad == 0)
+		daxc_doctor_ok(check, "no granule is bad");
+	else
+		daxc_doctor_verdict(
+			check, DAXC_CHECK_WARNING,
+			g_strdup_printf(
+				"the memory of %u granule%s failed; never used again",
+				bad, bad == 1 ? "" : "s"),
+			g_strdup("see `daxcolor colors`; have the module replaced"));
+}
+
+const DoctorCheck daxc_doctor_host_checks[] = {
+	{"host", "host", ON_HOST, check_host},
+	{"backend", "backend", ON_OPEN_HOST, check_limits},
+	{"geometry", "geometry", ON_OPEN_HOST, check_geometry},
+	{"ledger", "ledger", ON_HOST, check_ledger, fix_ledger},
+	{"agreement", "ledger and kernel", ON_OPEN_HOST, check_agreement},
+	{"foreign", "foreign instances", ON_OPEN_HOST, check_foreign},
+	{"memory", "failed memory", ON_OPEN_HOST, check_bad},
+	{NULL},
+};

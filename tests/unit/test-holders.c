@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Holders, with /dev/full in the part of the instance, in a /proc of our own: this
+ * machine may have processes that even root cannot look into. Mappings of a device can
+ * only be had of a real one: tests/vm/check-kernel.c.
+ */
+#include <config.h>
+
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "adapters/holders.h"
+
+typedef enum {
+	CHILD_PLAIN,	  /* opens it */
+	CHILD_THREAD,	  /* a thread with a file table of its own opens it */
+	CHILD_LEADERLESS, /* the same, and the first thread has ended */
+	CHILD_IDLE,	  /* does not open it */
+} ChildKind;
+
+static void say_ready(int ready)
+{
+	if (write(ready, "x", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+static void *open_in_thread(void *data)
+{
+	if (unshare(CLONE_FILES) < 0 || open("/dev/full", O_RDONLY) < 0)
+		_exit(1);
+	say_ready(GPOINTER_TO_INT(data));
+	return NULL;
+}
+
+static void be_child(ChildKind kind, int ready)
+{
+	pthread_t thread;
+
+	if (kind == CHILD_PLAIN && open("/dev/full", O_RDONLY) < 0)
+		_exit(1);
+	if (kind == CHILD_PLAIN || kind == CHILD_IDLE)
+		say_ready(ready);
+	if (pthread_create(&thread, NULL, open_in_thread, GINT_TO_POINTER(ready)))
+		_exit(1);
+	if (kind == CHILD_LEADERLESS)
+		pthread_exit(NULL);
+	pthread_join(thread, NULL);
+	_exit(1);
+}
+
+static pid_t start_child(ChildKind kind)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0)
+		be_child(kind, ready[1]);
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static void end_child(pid_t pid)
+{
+	kill(pid, SIGKILL);
+	ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+}
+
+static GPtrArray *holders_of_full(void)
+{
+	g_autoptr(GError) error = NULL;
+	struct stat st;
+	GPtrArray *holders;
+
+	ck_assert_int_eq(stat("/dev/full", &st), 0);
+	holders = daxc_holders(major(st.st_rdev), minor(st.st_rdev), &error);
+	unit_assert_no_error(error);
+	return holders;
+}
+
+static gboolean is_among(const GPtrArray *holders, pid_t pid)
+{
+	g_autofree char *end = g_strdup_printf("test-holders (%d)", pid);
+
+	for (guint i = 0; i < holders->len; i++)
+		if (strstr(holders->pdata[i], end))
+			return TRUE;
+	return FALSE;
+}
+
+static void assert_holds(ChildKind kind, gboolean expected)
+{
+	pid_t pid = start_child(kind);
+	g_autoptr(GPtrArray) during = holders_of_full();
+	g_autoptr(GPtrArray) after = NULL;
+
+	end_child(pid);
+	ck_assert_int_eq(is_among(during, pid), expected);
+	after = holders_of_full();
+	ck_assert(!is_among(after, pid));
+}
+
+START_TEST(who_has_it_open_is_found)
+{
+	assert_holds(CHILD_PLAIN, TRUE);
+	assert_holds(CHILD_IDLE, FALSE);
+}
+END_TEST
+
+START_TEST(a_thread_with_a_file_table_of_its_own_is_found)
+{
+	assert_holds(CHILD_THREAD, TRUE);
+	assert_holds(CHILD_LEADERLESS, TRUE);
+}
+END_TEST
+
+START_TEST(this_process_is_left_out)
+{
+	int fd = open("/dev/full", O_RDONLY | O_CLOEXEC);
+	g_autoptr(GPtrArray) holders = holders_of_full();
+
+	ck_assert(!is_among(holders, getpid()));
+	close(fd);
+}
+END_TEST
+
+/* Who may not look must not report that nobody is there. */
+START_TEST(a_process_that_cannot_be_looked_into_is_an_error)
+{
+	int status;
+	pid_t pid = fork();
+
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		g_autoptr(GError) error = NULL;
+
+		if (setresgid(65534, 65534, 65534) || setresuid(65534, 65534, 65534))
+			_exit(2);
+		if (daxc_holders(1, 7, &error))
+			_exit(3);
+		_exit(strstr(error->message, "cannot look into /proc/") &&
+				      strstr(error->message, "run as root")
+			      ? 0
+			      : 4);
+	}
+	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
+	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
+static int run_tests(void)
+{
+	Suite *suite = suite_create("holders");
+	TCase *tcase = tcase_create("holders");
+
+	suite_add_tcase(suite, tcase);
+	tcase_add_test(tcase, who_has_it_open_is_found);
+	tcase_add_test(tcase, a_thread_with_a_file_table_of_its_own_is_found);
+	tcase_add_test(tcase, this_process_is_left_out);
+	tcase_add_test(tcase, a_process_that_cannot_be_looked_into_is_an_error);
+	return unit_run(suite);
+}
+
+/* For automake: skipped. */
+#define SKIPPED 77
+
+static int wait_for(pid_t pid)
+{
+	int status;
+
+	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status))
+		return EXIT_FAILURE;
+	return WEXITSTATUS(status);
+}
+
+static int skip(const char *what)
+{
+	fprintf(stderr, "skipped: no %s of our own: %s\n", what, strerror(errno));
+	return SKIPPED;
+}
+
+/* Process 1 of the namespace. */
+static int be_init(void)
+{
+	pid_t pid;
+
+	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+	    mount("proc", "/proc", "proc", 0, NULL) < 0)
+		return skip("/proc");
+	pid = fork();
+	if (pid == 0)
+		exit(run_tests());
+	return wait_for(pid);
+}
+
+static int be_outside(void)
+{
+	pid_t pid;
+
+	if (unshare(CLONE_NEWNS | CLONE_NEWPID) < 0)
+		return skip("namespaces");
+	pid = fork();
+	if (pid == 0)
+		_exit(be_init());
+	return wait_for(pid);
+}
+
+/* A leak checker can do its work neither in process 1 nor in the process that has
+ * made a namespace: both leave by _exit(). */
+int main(void)
+{
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(be_outside());
+	return wait_for(pid);
+}
