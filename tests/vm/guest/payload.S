@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Entry of the guest payload by the PVH boot protocol, which QEMU's pc, q35 and microvm machines all
- * know: 32-bit protected mode, no paging, %ebx = the start info. Goes to long mode with the first
- * 64 GiB mapped one to one, and on to payload_main().
+ * Entry of the guest payload by the PVH boot protocol, which QEMU's pc, q35 and microvm
+ * machines all know: 32-bit protected mode, no paging, %ebx = the start info. Goes to long
+ * mode with the first 64 GiB mapped one to one, and on to payload_main().
  */
 #define MAPPED_GIB 64
 
