@@ -210,6 +210,14 @@ page_size_of() {
     dax && /^KernelPageSize:/ { print $2 }' "/proc/$(domain_pid "$1")/smaps" | sort -u
 }
 
+# in_cgroup_of NAME COMMAND...: as root, but with the device cgroup of a guest.
+in_cgroup_of() {
+  local group
+  group=$(cut -d : -f 3 "/proc/$(domain_pid "$1")/cgroup")
+  shift
+  bash -c 'echo $$ >"/sys/fs/cgroup$0/cgroup.procs" && exec "$@"' "$group" "$@"
+}
+
 # All instances that hold memory, as the kernel sees them; seeds and empty ones hold none.
 kernel_instances() {
   local device
