@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * The ledger against a model, against other processes, against death, full
- * disks, doctored files. DAXCOLOR_TEST_SEED repeats a random run.
+ * disks, doctored files. DAXC_TEST_SEED repeats a random run.
  */
 #include <config.h>
 
@@ -521,6 +521,12 @@ START_TEST(what_is_no_ledger_is_left_alone)
 	ck_assert_int_eq(chmod(path, 0600), 0);
 	assert_untouchable("of another program");
 
+	/* Ours by its header, of a schema that never was. */
+	ck_assert_int_eq(unlink(path), 0);
+	make_ledger();
+	ck_assert_int_eq(raw_sql("PRAGMA user_version = 0"), SQLITE_OK);
+	assert_untouchable("there is no schema 0");
+
 	/* No tables, but somebody's header. */
 	ck_assert_int_eq(unlink(path), 0);
 	ck_assert_int_eq(raw_sql("PRAGMA user_version = 7"), SQLITE_OK);
@@ -581,6 +587,23 @@ START_TEST(a_truncated_ledger_is_damaged)
 			assert_open_fails(DAXC_LEDGER_CREATE, "daxcolor recover");
 		write_file(data, size);
 	}
+}
+END_TEST
+
+START_TEST(a_ledger_that_was_put_into_wal_mode_is_put_back)
+{
+	g_autofree char *log = g_strconcat(path, "-wal", NULL);
+
+	make_ledger();
+	ck_assert_int_eq(raw_sql("PRAGMA journal_mode = WAL"), SQLITE_OK);
+	assert_old_state(DAXC_LEDGER_READ_ONLY);
+	assert_old_state(DAXC_LEDGER_CREATE);
+	ck_assert(!g_file_test(log, G_FILE_TEST_EXISTS));
+
+	g_autoptr(GBytes) bytes = contents(path);
+
+	/* File format, section 1.3: the read version is 1, not WAL's 2. */
+	ck_assert_int_eq(((const char *)g_bytes_get_data(bytes, NULL))[19], 1);
 }
 END_TEST
 
@@ -1812,10 +1835,10 @@ END_TEST
 
 static guint32 seed(void)
 {
-	const char *text = g_getenv("DAXCOLOR_TEST_SEED");
+	const char *text = g_getenv("DAXC_TEST_SEED");
 	guint32 value = text ? (guint32)g_ascii_strtoull(text, NULL, 10) : g_random_int();
 
-	g_print("DAXCOLOR_TEST_SEED=%u\n", value);
+	g_print("DAXC_TEST_SEED=%u\n", value);
 	return value;
 }
 
@@ -2338,6 +2361,7 @@ int main(void)
 	tcase_add_test(tcase, what_is_no_ledger_is_left_alone);
 	tcase_add_test(tcase, tables_that_we_did_not_make_are_refused);
 	tcase_add_test(tcase, a_truncated_ledger_is_damaged);
+	tcase_add_test(tcase, a_ledger_that_was_put_into_wal_mode_is_put_back);
 	tcase_add_test(tcase, what_is_no_file_is_refused);
 	tcase_add_test(tcase, a_linked_state_directory_is_fine);
 	tcase_add_test(tcase, places_that_cannot_hold_a_ledger);
