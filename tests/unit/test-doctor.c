@@ -8,12 +8,8 @@
 
 #include "adapters/config.h"
 #include "adapters/kernel.h"
+#include "provision/doctor-private.h"
 
-#include <daxcolor/doctor.h>
-
-#define GATE BINDIR "/daxcolor-qemu-hook"
-#define HOOK LIBEXECDIR "/qemu-hook"
-#define HOOK_LINK HOOKSDIR "/daxcolor"
 #define LAUNCHER BINDIR "/daxcolor-qemu-system-x86_64"
 #define QEMU BINDIR "/qemu-system-x86_64"
 #define QEMU_CONF "/etc/libvirt/qemu.conf"
