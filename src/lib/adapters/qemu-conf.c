@@ -159,13 +159,16 @@ static GStrv get_list(augeas *aug, const char *key)
 	return (GStrv)g_ptr_array_free(g_steal_pointer(&list), FALSE);
 }
 
+/* All but ours: a list that somebody has commented out again is no default. */
 static void add_quoted(GPtrArray *list, const char *line)
 {
 	g_auto(GStrv) parts = g_strsplit(line, "\"", -1);
 	guint n = g_strv_length(parts);
 
-	for (guint i = 1; i + 1 < n; i += 2)
-		g_ptr_array_add(list, g_strdup(parts[i]));
+	for (guint i = 1; i + 1 < n; i += 2) {
+		if (!g_str_has_prefix(parts[i], "/dev/dax"))
+			g_ptr_array_add(list, g_strdup(parts[i]));
+	}
 }
 
 /*
