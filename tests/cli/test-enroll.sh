@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # enroll and unenroll on libvirt's test driver, which needs no daemon.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 node="--connect test:///$work/domains/testnode.xml"
