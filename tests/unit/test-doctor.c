@@ -13,11 +13,11 @@
 #define LAUNCHER BINDIR "/daxcolor-qemu-system-x86_64"
 #define QEMU "/usr/bin/qemu-system-x86_64"
 #define QEMU_CONF "/etc/libvirt/qemu.conf"
-#define LOCAL SYSCONFDIR "/apparmor.d/local/abstractions/libvirt-qemu"
+#define LOCAL "/etc/apparmor.d/local/abstractions/libvirt-qemu"
 #define LINE "  " BINDIR "/daxcolor-qemu-system-* rmix,\n"
 #define IDLE "/sys/module/dax_hmem/parameters/region_idle"
 #define SEED "/sys/bus/dax/devices/dax0.0"
-#define MODPROBE SYSCONFDIR "/modprobe.d/daxcolor.conf"
+#define MODPROBE "/etc/modprobe.d/daxcolor.conf"
 #define DEMO EXAMPLES "/hosts/demo.host"
 
 /* A host below a directory of its own, healthy until a test breaks it. */
@@ -91,7 +91,7 @@ static void setup(void)
 	put("/proc/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n");
 	put(QEMU_CONF, conf);
 	put("/sys/module/apparmor/parameters/enabled", "Y\n");
-	put(SYSCONFDIR "/apparmor.d/abstractions/libvirt-qemu", "  /dev/kvm rw,\n");
+	put("/etc/apparmor.d/abstractions/libvirt-qemu", "  /dev/kvm rw,\n");
 	put(LOCAL, "# local\n" LINE);
 	put_program(GATE);
 	put_program(HOOK);

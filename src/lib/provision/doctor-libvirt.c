@@ -11,7 +11,7 @@
 #include <daxcolor/size.h>
 
 #define APPARMOR_ENABLED "/sys/module/apparmor/parameters/enabled"
-#define APPARMOR_DIR SYSCONFDIR "/apparmor.d"
+#define APPARMOR_DIR "/etc/apparmor.d"
 #define APPARMOR_ABSTRACTION APPARMOR_DIR "/abstractions/libvirt-qemu"
 #define APPARMOR_LOCAL APPARMOR_DIR "/local/abstractions/libvirt-qemu"
 #define APPARMOR_LINE LAUNCHERS "* rmix,"
