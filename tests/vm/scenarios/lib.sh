@@ -82,6 +82,7 @@ domain() {
   local backing="<memoryBacking><source type='file'/><access mode='shared'/></memoryBacking>"
   shift 3
   for option in "$@"; do
+    # shellcheck disable=SC2034 # it is a reference
     local -n reference=${option%%=*}
     reference=${option#*=}
     unset -n reference
