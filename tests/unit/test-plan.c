@@ -1324,6 +1324,28 @@ START_TEST(shares_of_equal_colors_add_up)
 }
 END_TEST
 
+START_TEST(a_list_makes_way_for_a_narrower_one)
+{
+	guint32 free[] = {4, 4};
+	guint8 owned[2] = {1, 1};
+	const guint32 list[] = {0, 1};
+	DaxcStock stock = {2, free, owned, 8};
+	DaxcShare wide = {.need = 6, .wish = DAXC_WISH_LIST, .n = 2, .list = list};
+	DaxcShare narrow = {.need = 2, .wish = DAXC_WISH_LIST, .n = 1, .list = list};
+	g_autoptr(GPtrArray) cells = g_ptr_array_new();
+	gint64 steps = 1000;
+
+	g_ptr_array_add(cells, &wide);
+	g_ptr_array_add(cells, &narrow);
+	ck_assert(daxc_share(&stock, cells, &steps));
+	ck_assert_uint_eq(wide.choice.used[0], 2);
+	ck_assert_uint_eq(wide.choice.used[1], 4);
+	ck_assert_uint_eq(narrow.choice.used[0], 2);
+	daxc_choice_clear(&wide.choice);
+	daxc_choice_clear(&narrow.choice);
+}
+END_TEST
+
 /*
  * The oracle. A model of a host that owes nothing to the layout: a list of
  * granules, each with its color and user.
@@ -1433,8 +1455,8 @@ static void random_region(Model *model, guint id, guint granules, guint64 *at)
 	guint64 granule = model->granule[side];
 	const DaxcCacheDomain *domain =
 		daxc_geometry_for_node(model->geometry, (gint)side + 1);
-	guint64 start = (*at / granule + 1 + pick(model, 0, 2)) * granule;
 	guint64 head = chance(model, 20) ? granule / 2 : 0;
+	guint64 start = ((*at + head) / granule + 1 + pick(model, 0, 2)) * granule;
 	guint64 tail = chance(model, 20) ? granule / 2 : 0;
 	guint density = pick(model, 0, 60);
 
@@ -1452,6 +1474,7 @@ static void random_region(Model *model, guint id, guint granules, guint64 *at)
 				       : MODEL_COLORS;
 		grain->user = random_user(model, side, grain->color, density);
 	}
+	ck_assert_uint_ge(start - head, *at);
 	*at = start + granules * granule + tail;
 }
 
@@ -2057,6 +2080,7 @@ int main(void)
 	tcase_add_test(all, of_equal_colors_the_lowest_is_chosen);
 	tcase_add_test(all, a_list_is_chosen_whole_or_not_at_all);
 	tcase_add_test(all, shares_of_equal_colors_add_up);
+	tcase_add_test(all, a_list_makes_way_for_a_narrower_one);
 	tcase_add_test(all, a_plan_is_found_when_the_oracle_finds_one);
 	return unit_run(suite);
 }
