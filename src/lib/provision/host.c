@@ -225,6 +225,12 @@ DaxcPlan *daxc_host_plan(DaxcHost *host, const DaxcRequest *request, GError **er
 	snapshot = daxc_snapshot_new(host, error);
 	if (!snapshot)
 		return NULL;
+	if (snapshot->regions->len == 0) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_UNSUPPORTED,
+			    "this host has no dax region: load dax_hmem with "
+			    "region_idle=1 and device_dax, and see `daxcolor doctor`");
+		return NULL;
+	}
 	layout = daxc_snapshot_layout(host, snapshot, error);
 	if (!layout)
 		return NULL;

@@ -82,8 +82,8 @@ domain() {
   local backing="<memoryBacking><source type='file'/><access mode='shared'/></memoryBacking>"
   shift 3
   for option in "$@"; do
-    # shellcheck disable=SC2034 # it is a reference
     local -n reference=${option%%=*}
+    # shellcheck disable=SC2034 # what it refers to is used
     reference=${option#*=}
     unset -n reference
   done
