@@ -20,5 +20,5 @@
 
 #define HANDOVER_KEY_NODE "node"
 #define HANDOVER_KEY_INSTANCE "instance"
-#define HANDOVER_KEY_SIZE "size"	/* bytes */
-#define HANDOVER_KEY_ALIGN "align"	/* bytes, mapping size of the instance */
+#define HANDOVER_KEY_SIZE "size"   /* bytes */
+#define HANDOVER_KEY_ALIGN "align" /* bytes, mapping size of the instance */

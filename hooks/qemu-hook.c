@@ -75,7 +75,7 @@ static char *read_stdin(gsize *length, GError **error)
 
 static DaxcHost *open_host(gboolean read_only, GError **error)
 {
-	const DaxcHostOptions options = { .read_only = read_only };
+	const DaxcHostOptions options = {.read_only = read_only};
 
 	return daxc_host_open(&options, error);
 }
@@ -150,10 +150,11 @@ static int open_domain_dir(const Hook *hook, GError **error)
 		path = g_build_filename(base, entry, NULL);
 	}
 	if (!path) {
-		g_set_error(error, DAXC_ERROR, DAXC_ERROR_NOT_FOUND,
-			    "libvirt made no memory directory %s/%s*: is memory_backing_dir "
-			    "in qemu.conf newer than the daemon? restart libvirtd",
-			    base, prefix);
+		g_set_error(
+			error, DAXC_ERROR, DAXC_ERROR_NOT_FOUND,
+			"libvirt made no memory directory %s/%s*: is memory_backing_dir "
+			"in qemu.conf newer than the daemon? restart libvirtd",
+			base, prefix);
 		return -1;
 	}
 	/* The directory is the QEMU user's, so nothing in it is trusted. */
@@ -194,8 +195,8 @@ static gboolean write_handover(int dir, GKeyFile *handover, const struct stat *o
 
 	if (unlinkat(dir, HANDOVER_FILE, 0) != 0 && errno != ENOENT)
 		goto failed;
-	fd = openat(dir, HANDOVER_FILE, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-		    0400);
+	fd = openat(dir, HANDOVER_FILE,
+		    O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0400);
 	if (fd < 0)
 		goto failed;
 	ok = write(fd, text, length) == (ssize_t)length &&
@@ -216,8 +217,8 @@ static gboolean hand_over(int dir, GKeyFile *handover, DaxcHost *host,
 	guint cell = carving->plan->cell;
 	g_autofree char *group = g_strdup_printf(HANDOVER_GROUP, cell);
 	g_autofree char *node = g_strdup_printf(HANDOVER_NODE, cell);
-	g_autoptr(DaxcInstance) instance =
-		daxc_host_carving_instance(host, carving, error);
+	g_autoptr(DaxcInstance)
+		instance = daxc_host_carving_instance(host, carving, error);
 
 	if (!instance)
 		return FALSE;
@@ -258,8 +259,8 @@ static gboolean on_start(Hook *hook, GError **error)
 		ok = FALSE;
 	}
 	for (guint i = 0; ok && i < carvings->len; i++)
-		ok = hand_over(dir, handover, host, g_ptr_array_index(carvings, i), &owner,
-			       error);
+		ok = hand_over(dir, handover, host, g_ptr_array_index(carvings, i),
+			       &owner, error);
 	ok = ok && write_handover(dir, handover, &owner, error);
 	close(dir);
 	return ok;
@@ -307,16 +308,16 @@ static const struct {
 	 * come back all the same, so only the UUID is read. */
 	gboolean by_uuid;
 } operations[] = {
-	{ "prepare", on_prepare, TRUE },
-	{ "start", on_start, TRUE },
-	{ "started", NULL, FALSE },
-	{ "stopped", NULL, FALSE },
-	{ "release", on_release, FALSE, TRUE },
+	{"prepare", on_prepare, TRUE},
+	{"start", on_start, TRUE},
+	{"started", NULL, FALSE},
+	{"stopped", NULL, FALSE},
+	{"release", on_release, FALSE, TRUE},
 	/* `prepare` follows and does the work; nothing on stdout: XML unchanged. */
-	{ "migrate", NULL, FALSE },
-	{ "restore", NULL, FALSE },
-	{ "reconnect", on_reconnect, FALSE },
-	{ "attach", on_attach, FALSE },
+	{"migrate", NULL, FALSE},
+	{"restore", NULL, FALSE},
+	{"reconnect", on_reconnect, FALSE},
+	{"attach", on_attach, FALSE},
 };
 
 static gboolean read_domain(Hook *hook, gboolean by_uuid, GError **error)
@@ -346,13 +347,15 @@ static gboolean run(Hook *hook, gsize operation, GError **error)
 int main(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
-	Hook hook = { 0 };
+	Hook hook = {0};
 	int status = 0;
 	gsize i;
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: %s DOMAIN OPERATION [SUB-OPERATION [EXTRA]] "
-				"<DOMAIN.xml (libvirt calls this)\n", argv[0]);
+		fprintf(stderr,
+			"usage: %s DOMAIN OPERATION [SUB-OPERATION [EXTRA]] "
+			"<DOMAIN.xml (libvirt calls this)\n",
+			argv[0]);
 		return 2;
 	}
 	hook.domain = argv[1];

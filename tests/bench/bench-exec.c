@@ -30,7 +30,7 @@ static void fail(const char *what, const char *which)
 static Command command_new(const char *text, guint rounds)
 {
 	const char *equals = strchr(text, '=');
-	Command command = { 0 };
+	Command command = {0};
 
 	if (!equals || !g_shell_parse_argv(equals + 1, NULL, &command.argv, NULL))
 		fail("not NAME=COMMAND", text);
@@ -82,7 +82,8 @@ int main(int argc, char **argv)
 	double yardstick;
 
 	if (rounds == 0) {
-		fprintf(stderr, "usage: bench-exec ROUNDS STDIN NAME=YARDSTICK NAME=COMMAND...\n");
+		fprintf(stderr, "usage: bench-exec ROUNDS STDIN NAME=YARDSTICK "
+				"NAME=COMMAND...\n");
 		return 2;
 	}
 	commands = g_new0(Command, n);
@@ -98,8 +99,8 @@ int main(int argc, char **argv)
 	for (guint i = 1; i < n; i++) {
 		double median = median_ms(&commands[i], rounds);
 
-		printf("%-44s %8.2f ms  %6.2f times, %+.2f ms\n", commands[i].name, median,
-		       median / yardstick, median - yardstick);
+		printf("%-44s %8.2f ms  %6.2f times, %+.2f ms\n", commands[i].name,
+		       median, median / yardstick, median - yardstick);
 	}
 	return 0;
 }

@@ -35,8 +35,7 @@ static void put(const char *path, const char *text)
 
 static void put_device(const char *device, const char *attribute, const char *text)
 {
-	g_autofree char *path =
-		g_strdup_printf(BUS "devices/%s/%s", device, attribute);
+	g_autofree char *path = g_strdup_printf(BUS "devices/%s/%s", device, attribute);
 
 	put(path, text);
 }
@@ -103,17 +102,17 @@ static void print_pair(Row *raw, Row *ours, guint rounds)
 
 int main(int argc, char **argv)
 {
-	const DaxcHostOptions options = { .config = getenv("BENCH_CONFIG") };
+	const DaxcHostOptions options = {.config = getenv("BENCH_CONFIG")};
 	guint rounds = argc == 2 ? (guint)atoi(argv[1]) : 0;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(DaxcHost) host = NULL;
 	g_autoptr(GPtrArray) regions = NULL;
 	g_autoptr(DaxcRequest) request = NULL;
 	Row rows[4] = {
-		{ .name = "carve 2 x 1 GiB: bare sysfs writes" },
-		{ .name = "carve 2 x 1 GiB: library" },
-		{ .name = "release 2 x 1 GiB: bare sysfs writes" },
-		{ .name = "release 2 x 1 GiB: library" },
+		{.name = "carve 2 x 1 GiB: bare sysfs writes"},
+		{.name = "carve 2 x 1 GiB: library"},
+		{.name = "release 2 x 1 GiB: bare sysfs writes"},
+		{.name = "release 2 x 1 GiB: library"},
 	};
 
 	if (rounds == 0)
@@ -124,7 +123,8 @@ int main(int argc, char **argv)
 	regions = host ? daxc_host_regions(host, &error) : NULL;
 	if (!regions)
 		fail("cannot open the host", error->message);
-	request = daxc_request_new("00000000-0000-4000-8000-000000000001", "bench", "bench");
+	request = daxc_request_new("00000000-0000-4000-8000-000000000001", "bench",
+				   "bench");
 	g_ptr_array_add(request->cells, daxc_cell_request_new(0, 2 * GIB));
 
 	for (guint i = 0; i < rounds; i++) {

@@ -15,13 +15,13 @@
 #include "core/layout.h"
 
 #define GiB (G_GUINT64_CONSTANT(1) << 30)
-#define TENANTS 256
-#define COLORS 512
+#define TENANTS 256u
+#define COLORS 512u
 /* Colors that have an owner; granules of these that are held make 70 % of all. */
-#define OWNED 400
+#define OWNED 400u
 #define HELD (0.7 * COLORS / OWNED)
-#define REQUESTS 1000
-#define LARGEST 64
+#define REQUESTS 1000u
+#define LARGEST 64u
 
 /*
  * Nanoseconds, medians but for @slow, which 99 % of the plans are below. @tenth is
@@ -134,8 +134,8 @@ static DaxcRequest *make_request(guint tenant, guint64 size)
 /* One guest of 1 to LARGEST GiB, of a tenant that is there or of a new one. */
 static DaxcRequest *random_request(GRand *random)
 {
-	guint tenant = (guint)g_rand_int_range(random, 0, TENANTS + 16);
-	guint size = (guint)g_rand_int_range(random, 1, LARGEST + 1);
+	guint tenant = (guint)g_rand_int_range(random, 0, (gint)TENANTS + 16);
+	guint size = (guint)g_rand_int_range(random, 1, (gint)LARGEST + 1);
 	DaxcRequest *request = make_request(tenant, size * GiB);
 	DaxcCellRequest *cell = g_ptr_array_index(request->cells, 0);
 
@@ -312,6 +312,12 @@ static void print_json(const Result *results, guint n)
 	printf("%s\n", text);
 }
 
+#if !defined(__OPTIMIZE__) || defined(__SANITIZE_ADDRESS__)
+#define SLOW_BUILD TRUE
+#else
+#define SLOW_BUILD FALSE
+#endif
+
 int main(int argc, char **argv)
 {
 	static const guint32 sizes[] = {16384, 65536, 131072};
@@ -322,6 +328,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "usage: bench-plan [--json]\n");
 		return 2;
 	}
+	if (SLOW_BUILD)
+		fprintf(stderr,
+			"bench-plan: built without optimization or with sanitizers: "
+			"only the growth means anything\n");
 	for (guint i = 0; i < G_N_ELEMENTS(sizes); i++) {
 		results[i] = measure(sizes[i]);
 		if (i > 0)

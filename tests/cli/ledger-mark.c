@@ -7,11 +7,11 @@
 
 #include <daxcolor/size.h>
 
-static gboolean mark(const char *path, guint64 start, guint64 size, DaxcGranuleState state,
-		     GError **error)
+static gboolean mark(const char *path, guint64 start, guint64 size,
+		     DaxcGranuleState state, GError **error)
 {
-	g_autoptr(DaxcLedger) ledger =
-		daxc_ledger_open(path, DAXC_LEDGER_CREATE, 1000, error);
+	g_autoptr(DaxcLedger)
+		ledger = daxc_ledger_open(path, DAXC_LEDGER_CREATE, 1000, error);
 
 	return ledger && daxc_ledger_begin(ledger, error) &&
 	       daxc_ledger_mark(ledger, start, size, state, error) &&

@@ -11,6 +11,7 @@
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -R "$SRC/hosts" "$SRC/domains" "$work"
+chmod -R u+w "$work"
 cd "$work" || exit 99
 
 export LC_ALL=C COLUMNS=80 TERM=dumb

@@ -1,11 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Manual page and completion know every verb and every option, and no others.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 top=$(cd "$SRC/../.." && pwd)
 manual=$top/man/daxcolor.1
-# shellcheck source=../../completions/daxcolor
+# shellcheck source=completions/daxcolor
 . "$top/completions/daxcolor"
 
 complete_words() {
@@ -42,10 +43,10 @@ for verb in $verbs; do
 	options_of "$verb" >expected
 	complete_words "$verb" -- | sort >got
 	same "completion knows the options of $verb"
-	for option in $(cat expected); do
+	while read -r option; do
 		grep -q -- "Fl \(. , \)\?-\?${option#-}\b" "$manual" ||
 			not_ok "the manual explains $verb $option"
-	done
+	done <expected
 done
 
 quietly --simulate hosts/four.host --state-dir s carve --size 1G --tenant acme --name web1

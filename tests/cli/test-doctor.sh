@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # doctor on simulated hosts; what it finds on real ones is in test-doctor.c.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 golden doctor.txt --simulate hosts/four.host doctor

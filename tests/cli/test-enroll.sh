@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # enroll and unenroll on libvirt's test driver, which needs no daemon.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 node="--connect test:///$work/domains/testnode.xml"
@@ -26,6 +27,21 @@ node="--connect test:///$work/domains/testnode.xml"
 	"$DAXCOLOR" enroll $node plain --dry-run | grep -q hunter2 &&
 		not_ok "a password is not shown at all"
 }
+# answers NAME ANSWER TEXT: on a terminal the question is asked.
+answers() {
+	if printf '%s\n' "$2" |
+		script -qec "$DAXCOLOR enroll $node plain" /dev/null | grep -qF "$3"; then
+		ok "$1"
+	else
+		not_ok "$1"
+	fi
+}
+if command -v script >/dev/null; then
+	answers "yes is yes" y "The domain was changed"
+	answers "no is no" n "Nothing was changed."
+	answers "an empty answer is no" "" "Nothing was changed."
+fi
+
 exits "a libvirt that is not there" 1 "cannot reach libvirt at test:////none.xml" \
 	enroll --connect test:////none.xml plain --yes
 

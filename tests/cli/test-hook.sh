@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # libvirt's hook on a simulated host: what it carves and takes back, and that
 # it leaves other people's domains alone.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 
 build=$(dirname "$DAXCOLOR")
 gate=$build/daxcolor-qemu-hook
 export DAXCOLOR_QEMU_HOOK="$build/qemu-hook"
+# shellcheck disable=SC2154 # lib.sh sets work
 export DAXCOLOR_SIMULATE=hosts/four.host DAXCOLOR_STATE_DIR="$work/state"
 
 # hook NAME STATUS DOMAIN.xml OPERATION: its exit status; what it says is in out.
@@ -65,7 +67,7 @@ hook "garbage does not fail release" 0 garbage.xml release
 for operation in prepare reconnect release; do
 	[ $operation = prepare ] && want=1 || want=0
 	DAXCOLOR_STATE_DIR=/proc/nowhere hook "a state directory that cannot be made: $operation" \
-		$want domains/enrolled.xml $operation
+		"$want" domains/enrolled.xml $operation
 done
 
 # Other people's domains cost nothing: not a library beyond libc, no file of

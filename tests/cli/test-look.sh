@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # regions, colors, map, list, show: what the command shows of a host.
+# shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
 : "${LEDGER_MARK:?path of ledger-mark}"
 

@@ -538,6 +538,67 @@ START_TEST(no_example_host_is_forgotten)
 }
 END_TEST
 
+static char *manual(void)
+{
+	char *text;
+
+	ck_assert(g_file_get_contents(EXAMPLES "/../man/daxcolor.conf.5", &text, NULL,
+				      NULL));
+	return text;
+}
+
+/* The message about an unknown key lists the known ones, so no list is kept here. */
+START_TEST(the_manual_has_every_key)
+{
+	static const char *const sections[] = {"daxcolor", "cache 1", "host", "region 1"};
+	g_autofree char *text = manual();
+	guint n = 0;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(sections); i++) {
+		g_autofree char *file = g_strdup_printf("[%s]\nx = 1\n", sections[i]);
+		g_autoptr(GError) error = NULL;
+		g_auto(GStrv) keys = NULL;
+		const char *list;
+
+		ck_assert_ptr_null(parse(file, i >= 2, &error));
+		list = strstr(error->message, "there are ");
+		ck_assert_ptr_nonnull(list);
+		keys = g_strsplit(list + strlen("there are "), ", ", -1);
+		for (guint j = 0; keys[j]; j++, n++) {
+			g_autofree char *first =
+				g_strdup_printf("\n.BI %s \" =", keys[j]);
+			g_autofree char *other =
+				g_strdup_printf("\n.BR %s \" =", keys[j]);
+
+			ck_assert_msg(strstr(text, first) || strstr(text, other),
+				      "%s of [%s] is not in the manual", keys[j],
+				      sections[i]);
+		}
+	}
+	ck_assert_uint_eq(n, 16);
+}
+END_TEST
+
+START_TEST(the_examples_of_the_manual_are_accepted)
+{
+	g_autofree char *text = manual();
+	g_auto(GStrv) parts = g_strsplit(text, "\n.EX\n", -1);
+	guint n = 0;
+
+	for (; parts[n + 1]; n++) {
+		g_auto(GStrv) pieces = g_strsplit(parts[n + 1], "\n.EE\n", 2);
+		g_auto(GStrv) dashes = g_strsplit(pieces[0], "\\-", -1);
+		g_autofree char *file = g_strjoinv("-", dashes);
+		g_autoptr(GError) error = NULL;
+		g_autoptr(DaxcConfig)
+			config = parse(file, strstr(file, "[region") != NULL, &error);
+
+		unit_assert_no_error(error);
+	}
+	ck_assert_uint_eq(n, 5);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("config");
@@ -559,5 +620,7 @@ int main(void)
 	tcase_add_test(tcase, a_file_that_may_not_be_read_says_who_may);
 	tcase_add_test(tcase, the_example_hosts_are_what_they_say);
 	tcase_add_test(tcase, no_example_host_is_forgotten);
+	tcase_add_test(tcase, the_manual_has_every_key);
+	tcase_add_test(tcase, the_examples_of_the_manual_are_accepted);
 	return unit_run(suite);
 }

@@ -8,20 +8,16 @@
 
 #include "adapters/config.h"
 #include "adapters/kernel.h"
+#include "provision/doctor-private.h"
 
-#include <daxcolor/doctor.h>
-
-#define GATE BINDIR "/daxcolor-qemu-hook"
-#define HOOK LIBEXECDIR "/qemu-hook"
-#define HOOK_LINK HOOKSDIR "/daxcolor"
 #define LAUNCHER BINDIR "/daxcolor-qemu-system-x86_64"
-#define QEMU BINDIR "/qemu-system-x86_64"
+#define QEMU "/usr/bin/qemu-system-x86_64"
 #define QEMU_CONF "/etc/libvirt/qemu.conf"
-#define LOCAL SYSCONFDIR "/apparmor.d/local/abstractions/libvirt-qemu"
+#define LOCAL "/etc/apparmor.d/local/abstractions/libvirt-qemu"
 #define LINE "  " BINDIR "/daxcolor-qemu-system-* rmix,\n"
 #define IDLE "/sys/module/dax_hmem/parameters/region_idle"
 #define SEED "/sys/bus/dax/devices/dax0.0"
-#define MODPROBE SYSCONFDIR "/modprobe.d/daxcolor.conf"
+#define MODPROBE "/etc/modprobe.d/daxcolor.conf"
 #define DEMO EXAMPLES "/hosts/demo.host"
 
 /* A host below a directory of its own, healthy until a test breaks it. */
@@ -95,7 +91,7 @@ static void setup(void)
 	put("/proc/mounts", "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid 0 0\n");
 	put(QEMU_CONF, conf);
 	put("/sys/module/apparmor/parameters/enabled", "Y\n");
-	put(SYSCONFDIR "/apparmor.d/abstractions/libvirt-qemu", "  /dev/kvm rw,\n");
+	put("/etc/apparmor.d/abstractions/libvirt-qemu", "  /dev/kvm rw,\n");
 	put(LOCAL, "# local\n" LINE);
 	put_program(GATE);
 	put_program(HOOK);
@@ -336,6 +332,17 @@ START_TEST(the_qemu_behind_the_launcher_is_missing)
 }
 END_TEST
 
+START_TEST(qemu_may_be_elsewhere_than_the_launcher)
+{
+	g_autoptr(GError) error = NULL;
+
+	put_program("/opt/daxcolor-qemu-system-x86_64");
+	ck_assert(daxc_doctor_check_start_in(
+		root, QEMU_CONF, "/opt/daxcolor-qemu-system-x86_64", NULL, &error));
+	unit_assert_no_error(error);
+}
+END_TEST
+
 START_TEST(the_hook_is_missing)
 {
 	take(HOOK_LINK);
@@ -483,23 +490,21 @@ START_TEST(apparmor_that_nobody_uses)
 }
 END_TEST
 
-/* A daemon with pid 42 that started one tick after the boot at @boot. */
-static void put_daemon(gint64 boot)
+/* A daemon with pid 42 that started @age seconds ago, on a host that had just
+ * booted then. */
+static void put_daemon(const char *age)
 {
-	g_autofree char *stat = g_strdup_printf(
-		"cpu 1 2 3\nbtime %" G_GINT64_FORMAT "\nprocesses 5\n", boot);
-
 	put("/run/libvirtd.pid", "42\n");
 	put("/proc/42/comm", "libvirtd\n");
 	put("/proc/42/stat",
 	    "42 (libvirtd (x)) S 1 42 42 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 "
-	    "17 0 100 1000 2000\n");
-	put("/proc/stat", stat);
+	    "17 0 0 1000 2000\n");
+	put("/proc/uptime", age);
 }
 
 START_TEST(a_daemon_older_than_the_hook)
 {
-	put_daemon(1000);
+	put_daemon("3600.00 7000.00\n");
 	assert_broken("daemon",
 		      "libvirtd (pid 42) has not been restarted since " HOOK_LINK);
 }
@@ -509,7 +514,7 @@ START_TEST(a_daemon_older_than_qemu_conf)
 {
 	g_autoptr(GPtrArray) checks = NULL;
 
-	put_daemon(1000);
+	put_daemon("3600.00 7000.00\n");
 	take(HOOK_LINK);
 	checks = run(FALSE);
 	ck_assert_int_eq(find(checks, "daemon")->status, DAXC_CHECK_WARNING);
@@ -521,7 +526,7 @@ START_TEST(a_daemon_that_knows_everything)
 {
 	g_autoptr(GPtrArray) checks = NULL;
 
-	put_daemon(g_get_real_time() / G_USEC_PER_SEC + 1000);
+	put_daemon("-3600.00 7000.00\n");
 	checks = run(FALSE);
 	ck_assert_int_eq(find(checks, "daemon")->status, DAXC_CHECK_OK);
 	ck_assert(strstr(find(checks, "daemon")->why, "pid 42"));
@@ -532,7 +537,7 @@ START_TEST(a_pid_that_is_no_daemon_any_more)
 {
 	g_autoptr(GPtrArray) checks = NULL;
 
-	put_daemon(1000);
+	put_daemon("3600.00 7000.00\n");
 	put("/proc/42/comm", "bash\n");
 	checks = run(FALSE);
 	ck_assert_int_eq(find(checks, "daemon")->status, DAXC_CHECK_OK);
@@ -755,6 +760,7 @@ int main(void)
 	tcase_add_test(tcase, a_cache_that_is_not_direct_mapped);
 	tcase_add_test(tcase, the_launcher_is_missing);
 	tcase_add_test(tcase, the_qemu_behind_the_launcher_is_missing);
+	tcase_add_test(tcase, qemu_may_be_elsewhere_than_the_launcher);
 	tcase_add_test(tcase, the_hook_is_missing);
 	tcase_add_test(tcase, the_hook_leads_elsewhere);
 	tcase_add_test(tcase, a_hook_of_somebody_else_is_not_overwritten);

@@ -144,6 +144,7 @@ START_TEST(a_geometry_keeps_copies_by_node)
 	listed.ranges = g_array_new(FALSE, FALSE, sizeof(DaxcColorRange));
 	g_array_append_val(listed.ranges, range);
 	ck_assert(daxc_geometry_add(geometry, &listed, &error));
+	g_array_index(listed.ranges, DaxcColorRange, 0).start = 7 * GiB;
 	g_array_unref(listed.ranges);
 
 	ck_assert_uint_eq(daxc_geometry_count(geometry), 4);
@@ -185,12 +186,17 @@ START_TEST(formulas_that_are_refused)
 
 	REFUSE((void)0, NULL);
 	REFUSE(domain.node = -1, "nodes begin at 0");
-	REFUSE(domain.granule = 3 * MiB, "granule of 3 MiB");
-	REFUSE(domain.granule = MiB, "granule of 1 MiB");
-	REFUSE(domain.granule = 2 * GiB, "granule of 2 GiB");
-	REFUSE(domain.granule = 0, "granule of 0 B");
-	REFUSE(domain.colors = 0, "0 colors");
-	REFUSE(domain.colors = DAXC_COLORS_MAX + 1, "65537 colors");
+	REFUSE(domain.granule = 3 * MiB,
+	       "granule of 3 MiB is not a power of two from 2 MiB to 1 GiB");
+	REFUSE(domain.granule = MiB,
+	       "granule of 1 MiB is not a power of two from 2 MiB to 1 GiB");
+	REFUSE(domain.granule = 2 * GiB,
+	       "granule of 2 GiB is not a power of two from 2 MiB to 1 GiB");
+	REFUSE(domain.granule = 0,
+	       "granule of 0 B is not a power of two from 2 MiB to 1 GiB");
+	REFUSE(domain.colors = 0, "it has 0 colors, and a cache has from 1 to 65536");
+	REFUSE(domain.colors = DAXC_COLORS_MAX + 1,
+	       "it has 65537 colors, and a cache has from 1 to 65536");
 	REFUSE(domain.base = 512 * MiB, "base 0x20000000");
 	REFUSE(domain.kind = 17, "kind 17");
 	REFUSE(domain.cache_size = 0, "cache of 0 B");

@@ -53,7 +53,7 @@ static DaxcHost *open_host(const Fixture *f, gboolean persistent)
 
 static Fixture setup(gboolean persistent)
 {
-	Fixture f = { 0 };
+	Fixture f = {0};
 
 	f.dir = g_dir_make_tmp("daxcolor-test-XXXXXX", NULL);
 	f.file = g_build_filename(f.dir, "test.host", NULL);
@@ -77,8 +77,7 @@ static void teardown(Fixture *f)
 
 static DaxcRequest *request_new(guint guest, const char *tenant, guint64 size)
 {
-	g_autofree char *uuid =
-		g_strdup_printf("00000000-0000-4000-8000-%012u", guest);
+	g_autofree char *uuid = g_strdup_printf("00000000-0000-4000-8000-%012u", guest);
 	g_autofree char *name = g_strdup_printf("guest%u", guest);
 	DaxcRequest *request = daxc_request_new(uuid, name, tenant);
 
@@ -179,7 +178,8 @@ START_TEST(any_failing_step_is_undone)
 		if (made)
 			break;
 		ck_assert_ptr_nonnull(error);
-		ck_assert_msg(carvings(f.host) == 0, "step %u: %s", steps, error->message);
+		ck_assert_msg(carvings(f.host) == 0, "step %u: %s", steps,
+			      error->message);
 		ck_assert_uint_eq(instances_with_memory(f.host), 0);
 	}
 	/* create, align, extents, enable: for two cells no less than eight. */
@@ -216,7 +216,7 @@ END_TEST
 START_TEST(nobody_gets_the_color_of_an_unknown_instance)
 {
 	Fixture f = setup(FALSE);
-	DaxcExtent extent = { .start = 0x1000000000, .size = GIB };
+	DaxcExtent extent = {.start = 0x1000000000, .size = GIB};
 	g_autoptr(GArray) extents = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
 	g_autofree char *name = NULL;
 	g_autoptr(DaxcRequest) request = request_new(1, "red", 3 * GIB);
@@ -288,8 +288,8 @@ typedef struct {
 static void check_walk(DaxcHost *host, const Guest *guests, guint64 step)
 {
 	g_autoptr(GPtrArray) instances = daxc_host_instances(host, NULL);
-	guint owner[3][5] = { 0 };
-	guint64 used[3] = { 0 };
+	guint owner[3][5] = {0};
+	guint64 used[3] = {0};
 	guint expected = 0;
 
 	for (guint i = 0; i < GUESTS; i++)
@@ -314,10 +314,9 @@ static void check_walk(DaxcHost *host, const Guest *guests, guint64 step)
 			const DaxcExtent *extent =
 				&g_array_index(instance->extents, DaxcExtent, j);
 
-			for (guint64 at = extent->start; at < extent->start + extent->size;
-			     at += GIB) {
-				guint64 bit = G_GUINT64_CONSTANT(1)
-					      << (at / GIB % 64);
+			for (guint64 at = extent->start;
+			     at < extent->start + extent->size; at += GIB) {
+				guint64 bit = G_GUINT64_CONSTANT(1) << (at / GIB % 64);
 				guint *mine =
 					&owner[domain][color_of(instance->region, at)];
 
@@ -362,8 +361,7 @@ static void walk_step(DaxcHost *host, GRand *random, Guest *guests)
 	}
 	guest->tenant = tenant;
 	guest->size = size;
-	guest->instance =
-		g_strdup(((DaxcCarving *)g_ptr_array_index(made, 0))->instance);
+	guest->instance = g_strdup(((DaxcCarving *)g_ptr_array_index(made, 0))->instance);
 }
 
 START_TEST(a_random_walk_keeps_the_promise)
@@ -374,7 +372,7 @@ START_TEST(a_random_walk_keeps_the_promise)
 	guint32 seed = seed_text ? (guint32)g_ascii_strtoull(seed_text, NULL, 10)
 				 : g_random_int();
 	g_autoptr(GRand) random = g_rand_new_with_seed(seed);
-	Guest guests[GUESTS] = { 0 };
+	Guest guests[GUESTS] = {0};
 	Fixture f = setup(FALSE);
 
 	printf("%" G_GUINT64_FORMAT " steps, DAXC_TEST_SEED=%u\n", steps, seed);

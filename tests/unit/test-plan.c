@@ -284,6 +284,7 @@ START_TEST(a_use_takes_granules_and_colors)
 	ck_assert_uint_eq(domain->owner[3], DAXC_USER_NONE);
 
 	ck_assert(daxc_layout_use(layout, zone->start, 0, beta, NULL));
+	ck_assert(daxc_layout_use(layout, zone->start + 1, 0, beta, NULL));
 	ck_assert(daxc_layout_use(layout, 0, zone->start, beta, NULL));
 	ck_assert(daxc_layout_use(layout, zone->start + 8 * GiB, 8 * GiB, beta, NULL));
 	ck_assert(daxc_layout_use(layout, zone->start, GiB, DAXC_USER_NONE, NULL));
@@ -378,12 +379,17 @@ START_TEST(cut_granules_count_for_their_color)
 
 	add_domain(geometry, 1, 4, GiB);
 	add_region(regions, 0, 1, 4 * GiB + GiB / 2, 2 * GiB);
+	add_region(regions, 1, 1, 7 * GiB + GiB / 2, GiB);
 	layout = daxc_layout_new(geometry, regions);
 	domain = daxc_layout_domain(layout, 0);
 	ck_assert(daxc_layout_use(layout, 4 * GiB + GiB / 2, 2 * MiB, DAXC_USER_FOREIGN,
 				  NULL));
 	ck_assert_uint_eq(domain->owner[0], DAXC_USER_FOREIGN);
 	ck_assert_uint_eq(domain->owner[1], DAXC_USER_NONE);
+	/* The region ends here: what follows is not behind this cache. */
+	ck_assert(
+		daxc_layout_use(layout, 6 * GiB + GiB / 2, GiB, DAXC_USER_FOREIGN, NULL));
+	ck_assert_uint_eq(domain->owner[2], DAXC_USER_NONE);
 	ck_assert(daxc_layout_use(layout, 6 * GiB, 2 * MiB, DAXC_USER_FOREIGN, NULL));
 	ck_assert_uint_eq(domain->owner[2], DAXC_USER_FOREIGN);
 	ck_assert_uint_eq(daxc_layout_zone(layout, 0)->user[0], DAXC_USER_NONE);
@@ -780,6 +786,19 @@ START_TEST(the_region_that_fits_best_is_used)
 }
 END_TEST
 
+START_TEST(of_equal_regions_the_fuller_is_used)
+{
+	g_autoptr(DaxcLayout) layout = two_regions();
+	g_autoptr(DaxcRequest) request = ask(GiB);
+	g_autoptr(DaxcPlan) plan = NULL;
+
+	ck_assert(
+		daxc_layout_reserve(layout, 1, 0, daxc_layout_tenant(layout, ME), NULL));
+	plan = must_plan(layout, request);
+	ck_assert_uint_eq(planned(plan, 0)->region, 1);
+}
+END_TEST
+
 START_TEST(a_cell_lies_in_one_region)
 {
 	g_autoptr(DaxcLayout) layout = two_regions();
@@ -811,6 +830,22 @@ START_TEST(cells_share_their_tenants_colors)
 	assert_granules(layout, plan, 1, "0@4 0@8");
 	assert_granules(layout, plan, 2, "0@12");
 	assert_granules(layout, plan, 3, "1@1 1@5");
+}
+END_TEST
+
+START_TEST(a_color_taken_for_one_cell_is_the_tenants_for_the_next)
+{
+	g_autoptr(DaxcLayout) layout = one_node(4, 16);
+	g_autoptr(DaxcRequest) request = ask(2 * GiB);
+	g_autoptr(DaxcPlan) plan = NULL;
+
+	/* Color 0 would fit better, were color 2 not there already. */
+	hold(layout, 0, 0, "bad");
+	hold(layout, 0, 4, "bad");
+	wish_list(cell_of(request, 1), "2");
+	plan = must_plan(layout, request);
+	assert_granules(layout, plan, 0, "2@2 2@6");
+	assert_granules(layout, plan, 1, "2@10");
 }
 END_TEST
 
@@ -998,6 +1033,20 @@ START_TEST(a_refusal_names_the_cells_that_do_not_fit_together)
 		 "needs 2 GiB (2 granules) on node 1; free for tenant acme there: colors "
 		 "0-3 (1 "
 		 "of 1 granule each); ask for less");
+}
+END_TEST
+
+START_TEST(a_refusal_names_the_cell_that_does_not_even_fit_alone)
+{
+	g_autoptr(DaxcLayout) layout = one_node(4, 4);
+	g_autoptr(DaxcRequest) request = ask(3 * GiB);
+
+	cell_of(request, 1)->size = 5 * GiB;
+	must_say(
+		layout, request,
+		"cell 1 needs 5 GiB (5 granules) on node 1; free for tenant acme there: "
+		"colors "
+		"0-3 (1 of 1 granule each); no region there is that large: ask for less");
 }
 END_TEST
 
@@ -1219,6 +1268,84 @@ START_TEST(of_equal_colors_the_lowest_is_chosen)
 }
 END_TEST
 
+START_TEST(a_list_is_chosen_whole_or_not_at_all)
+{
+	guint32 free[] = {2, 0, 2};
+	guint8 owned[3] = {0};
+	const guint32 list[] = {0, 2}, taken[] = {0, 1};
+	DaxcStock stock = {3, free, owned, 4};
+	g_auto(DaxcChoice) choice = {0};
+
+	ck_assert(!daxc_choose_list(&stock, 1, list, 2, &choice));
+	ck_assert(!daxc_choose_list(&stock, 5, list, 2, &choice));
+	ck_assert(!daxc_choose_list(&stock, 2, taken, 2, &choice));
+	ck_assert(!daxc_choose_list(&stock, 2, list, 0, &choice));
+	ck_assert_ptr_null(choice.color);
+	ck_assert(daxc_choose_list(&stock, 3, list, 2, &choice));
+	ck_assert_uint_eq(choice.used[0], 2);
+	ck_assert_uint_eq(choice.used[1], 1);
+	ck_assert_uint_eq(choice.fresh, 2);
+	ck_assert_uint_eq(choice.claimed, 4);
+}
+END_TEST
+
+START_TEST(shares_of_equal_colors_add_up)
+{
+	guint32 free[] = {4, 4};
+	guint8 owned[2] = {1, 1};
+	const guint32 list[] = {0, 1};
+	DaxcStock stock = {2, free, owned, 8};
+	DaxcShare one = {.need = 3, .wish = DAXC_WISH_LIST, .n = 2, .list = list};
+	DaxcShare other = {.need = 5, .wish = DAXC_WISH_LIST, .n = 2, .list = list};
+	g_autoptr(GPtrArray) cells = g_ptr_array_new();
+	gint64 steps = 1000;
+
+	g_ptr_array_add(cells, &one);
+	g_ptr_array_add(cells, &other);
+	ck_assert(daxc_share(&stock, cells, &steps));
+	for (guint i = 0; i < 2; i++)
+		ck_assert_uint_eq(one.choice.used[i] + other.choice.used[i], 4);
+	daxc_choice_clear(&one.choice);
+	daxc_choice_clear(&other.choice);
+	one.need = other.need = 2;
+	free[0] = 1;
+	ck_assert(!daxc_share(&stock, cells, &steps));
+	free[0] = 4;
+	one.need = 3;
+	other.need = 1;
+	ck_assert(!daxc_share(&stock, cells, &steps));
+	other.need = 6;
+	ck_assert(!daxc_share(&stock, cells, &steps));
+	ck_assert_int_gt(steps, 0);
+	other.need = 5;
+	steps = 3;
+	ck_assert(!daxc_share(&stock, cells, &steps));
+	ck_assert_int_eq(steps, 0);
+}
+END_TEST
+
+START_TEST(a_list_makes_way_for_a_narrower_one)
+{
+	guint32 free[] = {4, 4};
+	guint8 owned[2] = {1, 1};
+	const guint32 list[] = {0, 1};
+	DaxcStock stock = {2, free, owned, 8};
+	DaxcShare wide = {.need = 6, .wish = DAXC_WISH_LIST, .n = 2, .list = list};
+	DaxcShare narrow = {.need = 2, .wish = DAXC_WISH_LIST, .n = 1, .list = list};
+	g_autoptr(GPtrArray) cells = g_ptr_array_new();
+	gint64 steps = 1000;
+
+	g_ptr_array_add(cells, &wide);
+	g_ptr_array_add(cells, &narrow);
+	ck_assert(daxc_share(&stock, cells, &steps));
+	ck_assert_uint_eq(wide.choice.used[0], 2);
+	ck_assert_uint_eq(wide.choice.used[1], 4);
+	ck_assert_uint_eq(narrow.choice.used[0], 2);
+	daxc_choice_clear(&wide.choice);
+	daxc_choice_clear(&narrow.choice);
+}
+END_TEST
+
 /*
  * The oracle. A model of a host that owes nothing to the layout: a list of
  * granules, each with its color and user.
@@ -1328,8 +1455,8 @@ static void random_region(Model *model, guint id, guint granules, guint64 *at)
 	guint64 granule = model->granule[side];
 	const DaxcCacheDomain *domain =
 		daxc_geometry_for_node(model->geometry, (gint)side + 1);
-	guint64 start = (*at / granule + 1 + pick(model, 0, 2)) * granule;
 	guint64 head = chance(model, 20) ? granule / 2 : 0;
+	guint64 start = ((*at + head) / granule + 1 + pick(model, 0, 2)) * granule;
 	guint64 tail = chance(model, 20) ? granule / 2 : 0;
 	guint density = pick(model, 0, 60);
 
@@ -1347,6 +1474,7 @@ static void random_region(Model *model, guint id, guint granules, guint64 *at)
 				       : MODEL_COLORS;
 		grain->user = random_user(model, side, grain->color, density);
 	}
+	ck_assert_uint_ge(start - head, *at);
 	*at = start + granules * granule + tail;
 }
 
@@ -1924,7 +2052,9 @@ int main(void)
 	tcase_add_test(plan, the_node_asked_for_is_used);
 	tcase_add_test(plan, the_nearest_node_with_room_is_used);
 	tcase_add_test(plan, the_region_that_fits_best_is_used);
+	tcase_add_test(plan, of_equal_regions_the_fuller_is_used);
 	tcase_add_test(plan, cells_share_their_tenants_colors);
+	tcase_add_test(plan, a_color_taken_for_one_cell_is_the_tenants_for_the_next);
 	tcase_add_test(plan, a_cell_with_a_list_goes_first);
 	tcase_add_test(plan, lists_that_overlap_are_balanced);
 	tcase_add_test(plan, counts_are_packed);
@@ -1938,6 +2068,7 @@ int main(void)
 	tcase_add_test(refusal, a_refusal_knows_when_stopping_guests_does_not_help);
 	tcase_add_test(refusal, a_refusal_goes_through_the_nodes);
 	tcase_add_test(refusal, a_refusal_names_the_cells_that_do_not_fit_together);
+	tcase_add_test(refusal, a_refusal_names_the_cell_that_does_not_even_fit_alone);
 	tcase_add_test(refusal, a_refusal_stays_short);
 	tcase_add_test(refusal, what_no_host_like_this_could_grant_is_invalid);
 	tcase_add_test(refusal, a_host_without_cache_domains_grants_nothing);
@@ -1947,6 +2078,9 @@ int main(void)
 	tcase_add_test(all, the_chosen_set_is_the_best);
 	tcase_add_test(all, choosing_ends_among_many_colors);
 	tcase_add_test(all, of_equal_colors_the_lowest_is_chosen);
+	tcase_add_test(all, a_list_is_chosen_whole_or_not_at_all);
+	tcase_add_test(all, shares_of_equal_colors_add_up);
+	tcase_add_test(all, a_list_makes_way_for_a_narrower_one);
 	tcase_add_test(all, a_plan_is_found_when_the_oracle_finds_one);
 	return unit_run(suite);
 }

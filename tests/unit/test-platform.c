@@ -367,6 +367,24 @@ START_TEST(of_several_levels_the_largest_direct_one_counts)
 }
 END_TEST
 
+START_TEST(caches_may_be_listed_in_any_order)
+{
+	g_autoptr(GByteArray) hmat = hmat_new();
+	g_autoptr(GByteArray) srat = srat_new();
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) caches = NULL;
+
+	add_cache(hmat, 2, 1, DIRECT, 0, 2 * GIB);
+	add_cache(hmat, 1, 2, DIRECT, 0, 2 * GIB);
+	add_cache(hmat, 2, 2, DIRECT, 0, 4 * GIB);
+	caches = parse(hmat, srat, &error);
+	unit_assert_no_error(error);
+	ck_assert_uint_eq(caches->len, 2);
+	assert_cache(cache_at(caches, 0)->domain, 1, 2 * GIB, GIB, 2);
+	assert_cache(cache_at(caches, 1)->domain, 2, 4 * GIB, GIB, 4);
+}
+END_TEST
+
 START_TEST(levels_of_a_real_host_are_told_apart)
 {
 	g_autoptr(GByteArray) hmat = captured("two-level", "HMAT");
@@ -516,6 +534,15 @@ START_TEST(lengths_that_cannot_be_are_refused)
 	seal(hmat);
 	assert_invalid(hmat, srat, "HMAT: the structure at offset 40");
 	hmat->data[40 + 30] = 0;
+	/* Structures of an unknown type, each too short for a header. */
+	hmat->data[40] = 9;
+	for (guint8 length = 0; length < 8; length++) {
+		hmat->data[44] = length;
+		seal(hmat);
+		assert_invalid(hmat, srat, "HMAT: the structure at offset 40");
+	}
+	hmat->data[40] = 2;
+	hmat->data[44] = 32;
 	seal(hmat);
 	for (gsize i = 0; i < G_N_ELEMENTS(srat_lengths); i++) {
 		srat->data[49] = srat_lengths[i];
@@ -525,13 +552,20 @@ START_TEST(lengths_that_cannot_be_are_refused)
 }
 END_TEST
 
-START_TEST(names_and_checksums_are_checked)
+START_TEST(headers_are_checked)
 {
 	g_autoptr(GByteArray) hmat = captured("two-node", "HMAT");
 	g_autoptr(GByteArray) srat = captured("two-node", "SRAT");
 
 	assert_invalid(srat, srat, "HMAT does not begin with its name");
 	assert_invalid(hmat, hmat, "SRAT does not begin with its name");
+	hmat->data[4]++;
+	hmat->data[9]--;
+	assert_invalid(hmat, srat, "HMAT says that it has 333 bytes, but has 332");
+	hmat->data[4] -= 2;
+	hmat->data[9] += 2;
+	assert_invalid(hmat, srat, "HMAT says that it has 331 bytes, but has 332");
+	seal(hmat);
 	hmat->data[40]++;
 	assert_invalid(hmat, srat, "HMAT has a wrong checksum");
 	hmat->data[40]--;
@@ -1132,6 +1166,7 @@ int main(void)
 	tcase_add_test(tables, an_extended_linear_cache_has_the_same_colors);
 	tcase_add_test(tables, where_memory_begins_changes_neither_granule_nor_colors);
 	tcase_add_test(tables, of_several_levels_the_largest_direct_one_counts);
+	tcase_add_test(tables, caches_may_be_listed_in_any_order);
 	tcase_add_test(tables, levels_of_a_real_host_are_told_apart);
 	tcase_add_test(tables, caches_without_colors_are_left_out);
 	tcase_add_test(tables, only_enabled_memory_counts);
@@ -1139,7 +1174,7 @@ int main(void)
 	tcase_add_test(tables, structures_of_other_types_are_passed_over);
 	tcase_add_test(tables, tables_that_contradict_themselves_are_refused);
 	tcase_add_test(tables, lengths_that_cannot_be_are_refused);
-	tcase_add_test(tables, names_and_checksums_are_checked);
+	tcase_add_test(tables, headers_are_checked);
 	tcase_add_test(tables, tables_cut_anywhere_are_read_or_refused);
 	tcase_add_test(tables, flipped_bits_do_no_harm);
 	suite_add_tcase(suite, sysfs);

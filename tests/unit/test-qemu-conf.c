@@ -85,6 +85,21 @@ START_TEST(comments_set_nothing_but_say_the_default)
 }
 END_TEST
 
+START_TEST(a_list_of_ours_that_is_commented_out_is_no_default)
+{
+	g_autofree char *path = g_build_filename(dir, "qemu.conf", NULL);
+	g_autoptr(DaxcQemuConf) conf = NULL;
+
+	ck_assert(g_file_set_contents(path,
+				      "#cgroup_device_acl = [ \"/dev/null\",\n"
+				      "#  \"/dev/dax0.1\" ]\n",
+				      -1, NULL));
+	conf = load(path);
+	ck_assert(daxc_qemu_conf_allows(conf, "/dev/null"));
+	ck_assert(!daxc_qemu_conf_allows(conf, "/dev/dax0.1"));
+}
+END_TEST
+
 START_TEST(all_that_libvirt_takes_is_read)
 {
 	g_autoptr(DaxcQemuConf) conf = load(DATA "full.conf");
@@ -145,11 +160,11 @@ START_TEST(what_is_no_text_is_refused)
 
 	ck_assert(g_file_set_contents(path, big, -1, NULL));
 	ck_assert_ptr_null(daxc_qemu_conf_load(path, &error));
-	unit_assert_error(error, DAXC_ERROR_INVALID, "1 MiB");
+	unit_assert_error(error, DAXC_ERROR_INVALID, "longer than 1 MiB");
 	g_clear_error(&error);
 
 	ck_assert_ptr_null(daxc_qemu_conf_load(dir, &error));
-	unit_assert_error(error, DAXC_ERROR_INVALID, "1 MiB");
+	unit_assert_error(error, DAXC_ERROR_INVALID, "not a regular file");
 }
 END_TEST
 
@@ -289,6 +304,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup, teardown);
 	tcase_add_test(tcase, a_missing_file_means_libvirts_defaults);
 	tcase_add_test(tcase, comments_set_nothing_but_say_the_default);
+	tcase_add_test(tcase, a_list_of_ours_that_is_commented_out_is_no_default);
 	tcase_add_test(tcase, all_that_libvirt_takes_is_read);
 	tcase_add_test(tcase, a_last_line_needs_no_end);
 	tcase_add_test(tcase, controllers_without_devices_keep_guests_from_nothing);

@@ -9,17 +9,17 @@ START_TEST(sizes_that_people_write)
 		const char *text;
 		guint64 bytes;
 	} cases[] = {
-		{ "0", 0 },
-		{ "4096", 4096 },
-		{ "8G", G_GUINT64_CONSTANT(8) << 30 },
-		{ "8g", G_GUINT64_CONSTANT(8) << 30 },
-		{ "512M", G_GUINT64_CONSTANT(512) << 20 },
-		{ "1GiB", G_GUINT64_CONSTANT(1) << 30 },
-		{ "1gib", G_GUINT64_CONSTANT(1) << 30 },
-		{ "3T", G_GUINT64_CONSTANT(3) << 40 },
-		{ "0x40000000", G_GUINT64_CONSTANT(1) << 30 },
-		{ "16383P", G_GUINT64_CONSTANT(16383) << 50 },
-		{ "18446744073709551615", G_MAXUINT64 },
+		{"0", 0},
+		{"4096", 4096},
+		{"8G", G_GUINT64_CONSTANT(8) << 30},
+		{"8g", G_GUINT64_CONSTANT(8) << 30},
+		{"512M", G_GUINT64_CONSTANT(512) << 20},
+		{"1GiB", G_GUINT64_CONSTANT(1) << 30},
+		{"1gib", G_GUINT64_CONSTANT(1) << 30},
+		{"3T", G_GUINT64_CONSTANT(3) << 40},
+		{"0x40000000", G_GUINT64_CONSTANT(1) << 30},
+		{"16383P", G_GUINT64_CONSTANT(16383) << 50},
+		{"18446744073709551615", G_MAXUINT64},
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -36,9 +36,26 @@ END_TEST
 START_TEST(sizes_that_are_refused)
 {
 	static const char *const cases[] = {
-		"",	"G",	"-1",	  "+1",	   " 1", "1 ",	"1 G",	"1.5G",
-		"1GB",	"1Gi",	"1iB",	  "0x",	   "0xg", "0x1G", "16384P",
-		"18446744073709551616", "0x10000000000000000", "1e9", "8GG", "٨G",
+		"",
+		"G",
+		"-1",
+		"+1",
+		" 1",
+		"1 ",
+		"1 G",
+		"1.5G",
+		"1GB",
+		"1Gi",
+		"1iB",
+		"0x",
+		"0xg",
+		"0x1G",
+		"16384P",
+		"18446744073709551616",
+		"0x10000000000000000",
+		"1e9",
+		"8GG",
+		"٨G",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -58,14 +75,14 @@ START_TEST(sizes_are_printed_exactly)
 		guint64 bytes;
 		const char *text;
 	} cases[] = {
-		{ 0, "0 B" },
-		{ 12, "12 B" },
-		{ 1024, "1 KiB" },
-		{ G_GUINT64_CONSTANT(2) << 30, "2 GiB" },
-		{ G_GUINT64_CONSTANT(3) << 29, "1.5 GiB" },
-		{ G_GUINT64_CONSTANT(5) << 28, "1.25 GiB" },
-		{ (G_GUINT64_CONSTANT(2) << 30) + (2 << 20), "2050 MiB" },
-		{ G_MAXUINT64, "18446744073709551615 B" },
+		{0, "0 B"},
+		{12, "12 B"},
+		{1024, "1 KiB"},
+		{G_GUINT64_CONSTANT(2) << 30, "2 GiB"},
+		{G_GUINT64_CONSTANT(3) << 29, "1.5 GiB"},
+		{G_GUINT64_CONSTANT(5) << 28, "1.25 GiB"},
+		{(G_GUINT64_CONSTANT(2) << 30) + (2 << 20), "2050 MiB"},
+		{G_MAXUINT64, "18446744073709551615 B"},
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -92,8 +109,15 @@ END_TEST
 START_TEST(ranges_that_are_refused)
 {
 	static const char *const cases[] = {
-		"", "0x1", "0x2-0x1", "1-2", "0x1-", "0x1-0x2x", "0x1--0x2",
-		"0x0-0xffffffffffffffff", "0x1-0x10000000000000000",
+		"",
+		"0x1",
+		"0x2-0x1",
+		"1-2",
+		"0x1-",
+		"0x1-0x2x",
+		"0x1--0x2",
+		"0x0-0xffffffffffffffff",
+		"0x1-0x10000000000000000",
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {

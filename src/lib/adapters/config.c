@@ -622,6 +622,27 @@ static char *section_of_line(const char *line)
 	return g_strndup(line + 1, (gsize)(end - line - 1));
 }
 
+/* What a line is about, "[cache 1]" or "[cache 1] size"; NULL for comments.
+ * @section follows the lines. */
+static char *name_of_line(char *line, char **section)
+{
+	char *opened = section_of_line(line);
+	char *equals;
+
+	if (opened) {
+		g_free(*section);
+		*section = opened;
+		return g_strdup_printf("[%s]", opened);
+	}
+	if (*line == '#')
+		return NULL;
+	equals = strchr(line, '=');
+	if (!equals)
+		return NULL;
+	*equals = '\0';
+	return g_strdup_printf("[%s] %s", *section, g_strchomp(line));
+}
+
 /*
  * GKeyFile merges sections of one name and lets the last of several equal keys
  * win, both silently. Here they are mistakes. @text is known to be a key file.
@@ -630,30 +651,22 @@ static gboolean check_duplicates(const char *name, const char *text, GError **er
 {
 	g_autoptr(GHashTable)
 		seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
-	g_auto(GStrv) lines = g_strsplit(text, "\n", -1);
-	g_autofree char *section = NULL;
+	g_autofree char *section = g_strdup("");
+	guint number = 0;
 
-	for (guint i = 0; lines[i]; i++) {
-		char *line = g_strstrip(lines[i]);
-		char *opened = section_of_line(line);
-		g_autofree char *what = NULL;
-		char *equals;
+	for (const char *at = text; *at != '\0';) {
+		gsize length = strcspn(at, "\n");
+		g_autofree char *line = g_strndup(at, length);
+		g_autofree char *what = name_of_line(g_strstrip(line), &section);
 
-		if (opened) {
-			g_free(section);
-			section = opened;
-			what = g_strdup_printf("[%s]", section);
-		} else if (*line != '#' && (equals = strchr(line, '='))) {
-			*equals = '\0';
-			what = g_strdup_printf("[%s] %s", section ? section : "",
-					       g_strchomp(line));
-		} else {
+		number++;
+		at += at[length] == '\n' ? length + 1 : length;
+		if (!what)
 			continue;
-		}
 		if (g_hash_table_contains(seen, what)) {
 			g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
 				    "%s: line %u: %s is there twice: remove one", name,
-				    i + 1, what);
+				    number, what);
 			return FALSE;
 		}
 		g_hash_table_add(seen, g_steal_pointer(&what));

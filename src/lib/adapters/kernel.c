@@ -500,7 +500,8 @@ GPtrArray *daxc_kernel_instances(DaxcKernel *kernel, GError **error)
 
 		if (instances)
 			return instances;
-		if (look == LOOKS || !g_error_matches(local, DAXC_ERROR, DAXC_ERROR_KERNEL)) {
+		if (look == LOOKS ||
+		    !g_error_matches(local, DAXC_ERROR, DAXC_ERROR_KERNEL)) {
 			g_propagate_error(error, g_steal_pointer(&local));
 			return NULL;
 		}

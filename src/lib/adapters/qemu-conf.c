@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapters/file.h"
+
 #include <daxcolor/error.h>
 
 #define LENS "Daxcolor_qemu_conf.lns"
@@ -39,32 +41,26 @@ void daxc_qemu_conf_free(DaxcQemuConf *conf)
 	g_free(conf);
 }
 
-static char *read_file(const char *path, GError **error)
+/* A missing file is an empty one. */
+static gboolean read_file(const char *path, char **text, GError **error)
 {
 	g_autoptr(GError) local = NULL;
-	g_autofree char *text = NULL;
-	struct stat st;
 	gsize length;
 
-	if (stat(path, &st) != 0 && errno == ENOENT)
-		return g_strdup("");
-	if (stat(path, &st) == 0 && (!S_ISREG(st.st_mode) || st.st_size > CONF_MAX)) {
-		g_set_error(
-			error, DAXC_ERROR, DAXC_ERROR_INVALID,
-			"%s is no configuration of libvirt: not a file of at most 1 MiB",
-			path);
-		return NULL;
+	if (!daxc_file_read(path, CONF_MAX, text, &length, &local)) {
+		if (!g_error_matches(local, DAXC_ERROR, DAXC_ERROR_NOT_FOUND)) {
+			g_propagate_error(error, g_steal_pointer(&local));
+			return FALSE;
+		}
+		*text = g_strdup("");
+		return TRUE;
 	}
-	if (!g_file_get_contents(path, &text, &length, &local)) {
-		g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED, "%s", local->message);
-		return NULL;
-	}
-	if (strlen(text) != length) {
-		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
-			    "%s is no text: it holds a NUL byte", path);
-		return NULL;
-	}
-	return g_steal_pointer(&text);
+	if (strlen(*text) == length)
+		return TRUE;
+	g_clear_pointer(text, g_free);
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+		    "%s is no text: it holds a NUL byte", path);
+	return FALSE;
 }
 
 static guint line_at(const char *text, guint64 offset)
@@ -163,13 +159,16 @@ static GStrv get_list(augeas *aug, const char *key)
 	return (GStrv)g_ptr_array_free(g_steal_pointer(&list), FALSE);
 }
 
+/* All but ours: a list that somebody has commented out again is no default. */
 static void add_quoted(GPtrArray *list, const char *line)
 {
 	g_auto(GStrv) parts = g_strsplit(line, "\"", -1);
 	guint n = g_strv_length(parts);
 
-	for (guint i = 1; i + 1 < n; i += 2)
-		g_ptr_array_add(list, g_strdup(parts[i]));
+	for (guint i = 1; i + 1 < n; i += 2) {
+		if (!g_str_has_prefix(parts[i], "/dev/dax"))
+			g_ptr_array_add(list, g_strdup(parts[i]));
+	}
 }
 
 /*
@@ -199,17 +198,11 @@ static GStrv commented_acl(const char *text)
 	return g_strdupv((char **)default_acl);
 }
 
-DaxcQemuConf *daxc_qemu_conf_load(const char *path, GError **error)
+static DaxcQemuConf *read_settings(augeas *aug, const char *text)
 {
-	g_autofree char *text = read_file(path, error);
-	g_autoptr(augeas) aug = text ? parse(path, text, error) : NULL;
-	g_autofree char *dir = NULL;
-	DaxcQemuConf *conf;
+	g_autofree char *dir = get_text(aug, "memory_backing_dir");
+	DaxcQemuConf *conf = g_new0(DaxcQemuConf, 1);
 
-	if (!aug)
-		return NULL;
-	conf = g_new0(DaxcQemuConf, 1);
-	dir = get_text(aug, "memory_backing_dir");
 	conf->memory_backing_dir = dir ? g_build_filename(dir, "libvirt/qemu", NULL)
 				       : g_strdup(DEFAULT_MEMORY_BACKING_DIR);
 	conf->user = get_text(aug, "user");
@@ -220,6 +213,17 @@ DaxcQemuConf *daxc_qemu_conf_load(const char *path, GError **error)
 	if (!conf->device_acl)
 		conf->device_acl = commented_acl(text);
 	return conf;
+}
+
+DaxcQemuConf *daxc_qemu_conf_load(const char *path, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_autoptr(augeas) aug = NULL;
+
+	if (!read_file(path, &text, error))
+		return NULL;
+	aug = parse(path, text, error);
+	return aug ? read_settings(aug, text) : NULL;
 }
 
 gboolean daxc_qemu_conf_uses_devices(const DaxcQemuConf *conf)
@@ -305,11 +309,14 @@ gboolean daxc_qemu_conf_allow(const char *path, const char *const *devices,
 {
 	/* A link stays a link. */
 	g_autofree char *real = realpath(path, NULL);
-	g_autofree char *text = read_file(path, error);
-	g_autoptr(augeas) aug = text ? parse(path, text, error) : NULL;
+	g_autofree char *text = NULL;
+	g_autoptr(augeas) aug = NULL;
 	const char *edited = NULL;
 	int added;
 
+	if (!read_file(path, &text, error))
+		return FALSE;
+	aug = parse(path, text, error);
 	if (!aug)
 		return FALSE;
 	added = add_devices(aug, text, devices);

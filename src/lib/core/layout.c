@@ -329,7 +329,7 @@ gboolean daxc_layout_use(DaxcLayout *layout, guint64 start, guint64 size, guint3
 {
 	guint64 end = end_of(start, size);
 
-	if (user == DAXC_USER_NONE || start == end)
+	if (start == end)
 		return TRUE;
 	return use_places(layout, start, end, user, FALSE, error) &&
 	       use_places(layout, start, end, user, TRUE, error);
@@ -361,11 +361,8 @@ void daxc_layout_set_distance(DaxcLayout *layout, gint from, gint to, guint dist
 {
 	gint64 key = pair_key(from, to);
 
-	if (distance == 0)
-		g_hash_table_remove(layout->distances, &key);
-	else
-		g_hash_table_insert(layout->distances, g_memdup2(&key, sizeof(key)),
-				    GUINT_TO_POINTER(distance));
+	g_hash_table_insert(layout->distances, g_memdup2(&key, sizeof(key)),
+			    GUINT_TO_POINTER(distance));
 }
 
 guint daxc_layout_distance(const DaxcLayout *layout, gint from, gint to)

@@ -73,6 +73,12 @@ static guint64 granules_of(const DaxcCellRequest *cell, const DaxcZone *zone)
 	return cell->size / zone->granule + (cell->size % zone->granule != 0);
 }
 
+/* The colors of a list. */
+static const guint32 *list_of(const DaxcCellRequest *cell)
+{
+	return (const void *)cell->list->data;
+}
+
 /* What is free, and whose. */
 
 static guint8 *owned_colors(Planner *planner, guint index)
@@ -299,7 +305,7 @@ static gboolean choose_in(Planner *planner, const Job *job, guint zone,
 	if (need > stock->total)
 		return FALSE;
 	if (cell->wish == DAXC_WISH_LIST)
-		return daxc_choose_list(stock, (guint32)need, (guint32 *)cell->list->data,
+		return daxc_choose_list(stock, (guint32)need, list_of(cell),
 					cell->list->len, choice);
 	return daxc_choose(stock, (guint32)need,
 			   cell->wish == DAXC_WISH_COUNT ? cell->count : 0, choice);
@@ -440,7 +446,7 @@ static void fill_share(const Planner *planner, Job *job, guint zone)
 	job->share.need = (guint32)granules_of(cell, zone_at(planner, zone));
 	job->share.wish = cell->wish;
 	job->share.n = cell->wish == DAXC_WISH_LIST ? cell->list->len : cell->count;
-	job->share.list = (const guint32 *)cell->list->data;
+	job->share.list = list_of(cell);
 }
 
 /* Places @jobs from @index up, the one before in zone @before of its own. */
@@ -477,7 +483,6 @@ static gboolean can_place(Planner *planner, GPtrArray *jobs, gint64 *steps)
 {
 	g_autoptr(GPtrArray) sorted = sorted_jobs(jobs, compare_size);
 
-	forget_stock(planner);
 	for (guint i = 0; i < daxc_layout_zones(planner->layout); i++)
 		g_ptr_array_set_size(planner->guests[i], 0);
 	return search(planner, sorted, 0, 0, steps);
@@ -520,7 +525,6 @@ static void refuse(const Planner *planner, GPtrArray *jobs, gboolean cut_short,
 /* Names a cell that cannot even be placed alone. */
 static gboolean refuse_alone(Planner *planner, GError **error)
 {
-	forget_stock(planner);
 	for (guint i = 0; i < planner->jobs->len; i++) {
 		Job *job = g_ptr_array_index(planner->jobs, i);
 		g_autoptr(GPtrArray) alone = NULL;
@@ -556,6 +560,7 @@ static gboolean place_together(Planner *planner, GError **error)
 	gint64 steps = SEARCH_STEPS;
 	g_autoptr(GPtrArray) jobs = NULL;
 
+	forget_stock(planner);
 	if (refuse_alone(planner, error))
 		return FALSE;
 	if (can_place(planner, planner->jobs, &steps)) {

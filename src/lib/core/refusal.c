@@ -51,7 +51,7 @@ static void group_clear(gpointer data)
 
 static GArray *groups_new(void)
 {
-	GArray *groups = g_array_new(FALSE, FALSE, sizeof(Group));
+	GArray *groups = g_array_new(FALSE, TRUE, sizeof(Group));
 
 	g_array_set_clear_func(groups, group_clear);
 	return groups;
@@ -59,17 +59,18 @@ static GArray *groups_new(void)
 
 static void groups_add(GArray *groups, guint64 key, guint32 color)
 {
-	Group group = {.key = key};
+	Group *group;
+	guint i = 0;
 
-	for (guint i = 0; i < groups->len; i++) {
-		if (g_array_index(groups, Group, i).key != key)
-			continue;
-		g_array_append_val(g_array_index(groups, Group, i).colors, color);
-		return;
-	}
-	group.colors = g_array_new(FALSE, FALSE, sizeof(guint32));
-	g_array_append_val(group.colors, color);
-	g_array_append_val(groups, group);
+	while (i < groups->len && g_array_index(groups, Group, i).key != key)
+		i++;
+	if (i == groups->len)
+		g_array_set_size(groups, i + 1);
+	group = &g_array_index(groups, Group, i);
+	group->key = key;
+	if (!group->colors)
+		group->colors = g_array_new(FALSE, FALSE, sizeof(guint32));
+	g_array_append_val(group->colors, color);
 }
 
 static const char *plural(guint64 n)

@@ -123,8 +123,8 @@ gboolean daxc_uint_parse(const char *text, const char *what, guint64 max, guint6
 {
 	guint64 number = 0;
 
-	if (g_ascii_isdigit(text[0]) && g_ascii_string_to_unsigned(text, 10, 0, max, &number,
-								   NULL)) {
+	if (g_ascii_isdigit(text[0]) &&
+	    g_ascii_string_to_unsigned(text, 10, 0, max, &number, NULL)) {
 		*value = number;
 		return TRUE;
 	}

@@ -247,7 +247,8 @@ static DaxcCarving *intent_new(const DaxcHost *host, const DaxcRequest *request,
 }
 
 /* In a transaction: plans and records what will be made. */
-static GPtrArray *record_intent(DaxcHost *host, const DaxcRequest *request, GError **error)
+static GPtrArray *record_intent(DaxcHost *host, const DaxcRequest *request,
+				GError **error)
 {
 	g_autoptr(GPtrArray) carvings =
 		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_carving_free);
@@ -320,8 +321,10 @@ static void undo(DaxcHost *host, const char *uuid, GError **error)
 	daxc_ledger_rollback(host->ledger);
 	if (daxc_host_release(host, uuid, &local))
 		return;
-	g_prefix_error(error, "(undoing was not possible yet: %s; `daxcolor recover` "
-			      "tries again) ", local->message);
+	g_prefix_error(error,
+		       "(undoing was not possible yet: %s; `daxcolor recover` "
+		       "tries again) ",
+		       local->message);
 }
 
 static gboolean make(DaxcHost *host, GPtrArray *carvings, GError **error)
@@ -332,8 +335,8 @@ static gboolean make(DaxcHost *host, GPtrArray *carvings, GError **error)
 		return FALSE;
 	if (!zero_instances(host, carvings, error))
 		return FALSE;
-	return daxc_ledger_begin(host->ledger, error) && activate(host, carvings, error) &&
-	       daxc_ledger_commit(host->ledger, error);
+	return daxc_ledger_begin(host->ledger, error) &&
+	       activate(host, carvings, error) && daxc_ledger_commit(host->ledger, error);
 }
 
 GPtrArray *daxc_host_carve(DaxcHost *host, const DaxcRequest *request, GError **error)

@@ -7,9 +7,9 @@
 
 #include <daxcolor/size.h>
 
-#define MODPROBE_DIR SYSCONFDIR "/modprobe.d"
+#define MODPROBE_DIR "/etc/modprobe.d"
 #define MODPROBE_FILE MODPROBE_DIR "/daxcolor.conf"
-#define MODULES_LOAD_FILE SYSCONFDIR "/modules-load.d/daxcolor.conf"
+#define MODULES_LOAD_FILE "/etc/modules-load.d/daxcolor.conf"
 
 /* Calls @found for each instance on the dax bus: "daxR.N", driver or NULL. */
 typedef void (*InstanceFound)(const char *name, guint region, const char *driver,

@@ -11,7 +11,7 @@
 #include <daxcolor/size.h>
 
 #define APPARMOR_ENABLED "/sys/module/apparmor/parameters/enabled"
-#define APPARMOR_DIR SYSCONFDIR "/apparmor.d"
+#define APPARMOR_DIR "/etc/apparmor.d"
 #define APPARMOR_ABSTRACTION APPARMOR_DIR "/abstractions/libvirt-qemu"
 #define APPARMOR_LOCAL APPARMOR_DIR "/local/abstractions/libvirt-qemu"
 #define APPARMOR_LINE LAUNCHERS "* rmix,"
@@ -27,6 +27,14 @@ static gboolean is_program(const Doctor *doctor, const char *path)
 	struct stat st;
 
 	return stat(real, &st) == 0 && S_ISREG(st.st_mode) && access(real, X_OK) == 0;
+}
+
+static void not_a_program(const char *what, const char *remedy, DaxcCheck *check)
+{
+	daxc_doctor_verdict(
+		check, DAXC_CHECK_BROKEN,
+		g_strdup_printf("%s is not there or cannot be executed", what),
+		g_strdup(remedy));
 }
 
 static const DaxcQemuConf *qemu_conf(Doctor *doctor)
@@ -248,11 +256,8 @@ static void check_hook(Doctor *doctor, DaxcCheck *check)
 	struct stat st;
 
 	if (!is_program(doctor, GATE) || !is_program(doctor, HOOK)) {
-		daxc_doctor_verdict(
-			check, DAXC_CHECK_BROKEN,
-			g_strdup_printf("%s is not there or cannot be executed",
-					is_program(doctor, GATE) ? HOOK : GATE),
-			g_strdup("install daxcolor again"));
+		not_a_program(is_program(doctor, GATE) ? HOOK : GATE,
+			      "install daxcolor again", check);
 		return;
 	}
 	if (lstat(link, &st) != 0) {
@@ -290,7 +295,8 @@ static gboolean fix_hook(Doctor *doctor, GError **error)
 	return FALSE;
 }
 
-/* Start of process @pid in seconds since the epoch, 0 when it is none of libvirt's. */
+/* Start of process @pid in microseconds since the epoch, 0 when it is none of
+ * libvirt's. */
 static gint64 daemon_start(const Doctor *doctor, guint64 pid)
 {
 	g_autofree char *dir = g_strdup_printf("/proc/%" G_GUINT64_FORMAT, pid);
@@ -298,19 +304,20 @@ static gint64 daemon_start(const Doctor *doctor, guint64 pid)
 	g_autofree char *stat_path = g_build_filename(dir, "stat", NULL);
 	g_autofree char *comm = daxc_doctor_text(doctor, comm_path);
 	g_autofree char *stat = daxc_doctor_text(doctor, stat_path);
-	g_autofree char *boot = daxc_doctor_text(doctor, "/proc/stat");
-	const char *btime = boot ? strstr(boot, "\nbtime ") : NULL;
+	g_autofree char *uptime = daxc_doctor_text(doctor, "/proc/uptime");
 	const char *after = stat ? strrchr(stat, ')') : NULL;
 	g_auto(GStrv) fields = after ? g_strsplit(after + 1, " ", -1) : NULL;
+	double age;
 
 	if (g_strcmp0(comm, "libvirtd") != 0 && g_strcmp0(comm, "virtqemud") != 0)
 		return 0;
-	/* Field 22 of the line; the first after the name is field 3, and a space
-	 * stands before it. */
-	if (!btime || !fields || g_strv_length(fields) < 21)
+	/* Field 22 of the line, in ticks after boot; the first after the name is
+	 * field 3, and a space stands before it. */
+	if (!uptime || !fields || g_strv_length(fields) < 21)
 		return 0;
-	return g_ascii_strtoll(btime + strlen("\nbtime "), NULL, 10) +
-	       g_ascii_strtoll(fields[20], NULL, 10) / sysconf(_SC_CLK_TCK);
+	age = g_ascii_strtod(uptime, NULL) -
+	      g_ascii_strtod(fields[20], NULL) / (double)sysconf(_SC_CLK_TCK);
+	return g_get_real_time() - (gint64)(age * G_USEC_PER_SEC);
 }
 
 static guint64 find_daemon(const Doctor *doctor, gint64 *start)
@@ -331,13 +338,30 @@ static guint64 find_daemon(const Doctor *doctor, gint64 *start)
 }
 
 /* Changed in place or moved there: a file from a package keeps its old mtime. */
-static gboolean newer(const Doctor *doctor, const char *path, gint64 start)
+static gboolean newer(const struct stat *st, gint64 start)
 {
-	g_autofree char *real = daxc_doctor_path(doctor, path);
+	gint64 changed = (gint64)st->st_ctim.tv_sec * G_USEC_PER_SEC +
+			 st->st_ctim.tv_nsec / 1000;
+
+	/* As exact as a tick of the process's start. */
+	return changed > start + G_USEC_PER_SEC / sysconf(_SC_CLK_TCK);
+}
+
+static gboolean hook_newer(const Doctor *doctor, gint64 start)
+{
+	g_autofree char *path = daxc_doctor_path(doctor, HOOK_LINK);
 	struct stat st;
 
-	/* The boot time that /proc/stat shows may be a second off. */
-	return lstat(real, &st) == 0 && st.st_ctime > start + 1;
+	/* The link itself: what it leads to is looked up each time. */
+	return lstat(path, &st) == 0 && newer(&st, start);
+}
+
+static gboolean conf_newer(const Doctor *doctor, gint64 start)
+{
+	g_autofree char *path = daxc_doctor_path(doctor, doctor->qemu_conf);
+	struct stat st;
+
+	return stat(path, &st) == 0 && newer(&st, start);
 }
 
 static void check_daemon(Doctor *doctor, DaxcCheck *check)
@@ -351,8 +375,8 @@ static void check_daemon(Doctor *doctor, DaxcCheck *check)
 			       "no libvirt daemon runs; it reads all when it starts");
 		return;
 	}
-	hook = newer(doctor, HOOK_LINK, start);
-	conf = newer(doctor, doctor->qemu_conf, start);
+	hook = hook_newer(doctor, start);
+	conf = conf_newer(doctor, start);
 	if (!hook && !conf) {
 		daxc_doctor_ok(check,
 			       "libvirtd (pid %" G_GUINT64_FORMAT
@@ -370,45 +394,51 @@ static void check_daemon(Doctor *doctor, DaxcCheck *check)
 		g_strdup(RESTART));
 }
 
-/* The QEMU that the launcher @emulator executes: its name less the prefix. */
-static char *qemu_behind(const char *emulator)
+/* Returns: (nullable): the QEMU that the launcher @emulator executes: its name
+ * less the prefix, beside it, else in /usr/bin; NULL when @emulator is none. */
+static char *qemu_behind(const Doctor *doctor, const char *emulator)
 {
 	g_autofree char *dir = g_path_get_dirname(emulator);
 	g_autofree char *name = g_path_get_basename(emulator);
+	g_autofree char *beside = NULL;
 
 	if (!g_str_has_prefix(name, DAXC_LAUNCHER_PREFIX))
 		return NULL;
-	return g_build_filename(dir, name + strlen(DAXC_LAUNCHER_PREFIX), NULL);
+	beside = g_build_filename(dir, name + strlen(DAXC_LAUNCHER_PREFIX), NULL);
+	if (daxc_doctor_exists(doctor, beside))
+		return g_steal_pointer(&beside);
+	return g_build_filename("/usr/bin", name + strlen(DAXC_LAUNCHER_PREFIX), NULL);
+}
+
+static void not_the_launcher(const char *emulator, DaxcCheck *check)
+{
+	daxc_doctor_verdict(
+		check, DAXC_CHECK_BROKEN,
+		g_strdup_printf("the emulator %s is not the launcher", emulator),
+		g_strdup("`daxcolor enroll` the domain, or write "
+			 "<emulator>" DEFAULT_LAUNCHER "</emulator>"));
 }
 
 void daxc_doctor_judge_launcher(Doctor *doctor, const char *emulator, DaxcCheck *check)
 {
-	g_autofree char *qemu = qemu_behind(emulator);
+	g_autofree char *qemu = qemu_behind(doctor, emulator);
+	g_autofree char *what = NULL;
 
-	if (!qemu)
-		daxc_doctor_verdict(
-			check, DAXC_CHECK_BROKEN,
-			g_strdup_printf("the emulator %s is not the launcher", emulator),
-			g_strdup("`daxcolor enroll` the domain, or write "
-				 "<emulator>" DEFAULT_LAUNCHER "</emulator>"));
-	else if (!is_program(doctor, emulator))
-		daxc_doctor_verdict(
-			check, DAXC_CHECK_BROKEN,
-			g_strdup_printf(
-				"the launcher %s is not there or cannot be executed",
-				emulator),
-			g_strdup("install daxcolor again, or correct the domain's "
-				 "<emulator>"));
-	else if (!is_program(doctor, qemu))
-		daxc_doctor_verdict(
-			check, DAXC_CHECK_BROKEN,
-			g_strdup_printf(
-				"%s, which the launcher %s executes, is not there "
-				"or cannot be executed",
-				qemu, emulator),
-			g_strdup("install QEMU"));
-	else
+	if (!qemu) {
+		not_the_launcher(emulator, check);
+	} else if (!is_program(doctor, emulator)) {
+		what = g_strdup_printf("the launcher %s", emulator);
+		not_a_program(
+			what,
+			"install daxcolor again, or correct the domain's <emulator>",
+			check);
+	} else if (!is_program(doctor, qemu)) {
+		what = g_strdup_printf("%s, which the launcher %s executes,", qemu,
+				       emulator);
+		not_a_program(what, "install QEMU", check);
+	} else {
 		daxc_doctor_ok(check, "%s executes %s", emulator, qemu);
+	}
 }
 
 static void check_launcher(Doctor *doctor, DaxcCheck *check)

@@ -90,4 +90,9 @@ void daxc_doctor_judge_launcher(Doctor *doctor, const char *emulator, DaxcCheck 
 void daxc_doctor_judge_apparmor(Doctor *doctor, DaxcCheck *check);
 void daxc_doctor_judge_acl(Doctor *doctor, const char *const *devices, DaxcCheck *check);
 
+/* daxc_doctor_check_start() with every path below @root; for tests. */
+gboolean daxc_doctor_check_start_in(const char *root, const char *qemu_conf,
+				    const char *emulator, const char *const *devices,
+				    GError **error);
+
 G_END_DECLS

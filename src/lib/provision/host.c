@@ -20,11 +20,13 @@ static const char *option_or_environment(const char *option, const char *variabl
 	return value && *value ? value : NULL;
 }
 
-static gboolean load_config(DaxcHost *host, const DaxcHostOptions *options, GError **error)
+static gboolean load_config(DaxcHost *host, const DaxcHostOptions *options,
+			    GError **error)
 {
 	const char *path = option_or_environment(options->config, "DAXCOLOR_CONFIG");
 
-	host->config = daxc_config_load(path ? path : DAXC_DEFAULT_CONFIG, path != NULL, error);
+	host->config =
+		daxc_config_load(path ? path : DAXC_DEFAULT_CONFIG, path != NULL, error);
 	return host->config != NULL;
 }
 
@@ -47,14 +49,15 @@ static gboolean open_live(DaxcHost *host, GError **error)
 	regions = daxc_kernel_regions(host->kernel, error);
 	if (!regions)
 		return FALSE;
-	host->geometry = daxc_platform_geometry("", host->config->domains, regions, error);
+	host->geometry =
+		daxc_platform_geometry("", host->config->domains, regions, error);
 	return host->geometry && read_boot_id(host, error);
 }
 
 /* A simulated kernel keeps its state where a ledger for it is kept, if at all:
  * never in the real host's directory. */
-static gboolean open_simulated(DaxcHost *host, const char *simulate, const char *state_dir,
-			       GError **error)
+static gboolean open_simulated(DaxcHost *host, const char *simulate,
+			       const char *state_dir, GError **error)
 {
 	g_autofree char *file = NULL;
 
@@ -95,8 +98,8 @@ static gboolean open_ledger(DaxcHost *host, const char *state_dir, gboolean read
 
 	if (!state_dir && host->described)
 		mode = DAXC_LEDGER_MEMORY;
-	path = g_build_filename(state_dir ? state_dir : DAXC_DEFAULT_STATE_DIR, "ledger.db",
-				NULL);
+	path = g_build_filename(state_dir ? state_dir : DAXC_DEFAULT_STATE_DIR,
+				"ledger.db", NULL);
 	host->ledger = daxc_ledger_open(path, mode, host->config->wait_ms, error);
 	return host->ledger != NULL;
 }
@@ -104,8 +107,10 @@ static gboolean open_ledger(DaxcHost *host, const char *state_dir, gboolean read
 DaxcHost *daxc_host_open(const DaxcHostOptions *options, GError **error)
 {
 	g_autoptr(DaxcHost) host = g_new0(DaxcHost, 1);
-	const char *simulate = option_or_environment(options->simulate, "DAXCOLOR_SIMULATE");
-	const char *state_dir = option_or_environment(options->state_dir, "DAXCOLOR_STATE_DIR");
+	const char *simulate =
+		option_or_environment(options->simulate, "DAXCOLOR_SIMULATE");
+	const char *state_dir =
+		option_or_environment(options->state_dir, "DAXCOLOR_STATE_DIR");
 	gboolean ok;
 
 	host->read_only = options->read_only;
@@ -220,6 +225,12 @@ DaxcPlan *daxc_host_plan(DaxcHost *host, const DaxcRequest *request, GError **er
 	snapshot = daxc_snapshot_new(host, error);
 	if (!snapshot)
 		return NULL;
+	if (snapshot->regions->len == 0) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_UNSUPPORTED,
+			    "this host has no dax region: load dax_hmem with "
+			    "region_idle=1 and device_dax, and see `daxcolor doctor`");
+		return NULL;
+	}
 	layout = daxc_snapshot_layout(host, snapshot, error);
 	if (!layout)
 		return NULL;
@@ -235,8 +246,8 @@ typedef struct {
 static DaxcGranuleState state_at(LedgerCursor *cursor, guint64 start)
 {
 	while (cursor->next < cursor->granules->len) {
-		const DaxcLedgerGranule *granule = &g_array_index(
-			cursor->granules, DaxcLedgerGranule, cursor->next);
+		const DaxcLedgerGranule *granule =
+			&g_array_index(cursor->granules, DaxcLedgerGranule, cursor->next);
 
 		if (granule->start == start)
 			return granule->state;
@@ -279,8 +290,8 @@ static void name_holders(GArray *granules, const GPtrArray *carvings)
 		const DaxcCarving *carving = g_ptr_array_index(carvings, i);
 
 		for (guint j = 0; j < carving->plan->granules->len; j++) {
-			const DaxcGranule *granule = &g_array_index(
-				carving->plan->granules, DaxcGranule, j);
+			const DaxcGranule *granule =
+				&g_array_index(carving->plan->granules, DaxcGranule, j);
 			DaxcGranuleUse *use = use_at(granules, granule->start);
 
 			if (!use)
@@ -312,7 +323,7 @@ static void fill_map(GArray *map, const DaxcLayout *layout, const DaxcSnapshot *
 	}
 	g_array_sort(map, by_start);
 
-	LedgerCursor cursor = { .granules = snapshot->granules };
+	LedgerCursor cursor = {.granules = snapshot->granules};
 
 	for (guint i = 0; i < map->len; i++) {
 		DaxcGranuleUse *use = &g_array_index(map, DaxcGranuleUse, i);
@@ -359,7 +370,8 @@ static void count_granule(DaxcColorUse *use, guint32 user, DaxcGranuleState stat
 /* One row for each color of each cache domain, in the layout's order. */
 static GPtrArray *color_rows(const DaxcLayout *layout, guint *first)
 {
-	GPtrArray *rows = g_ptr_array_new_with_free_func((GDestroyNotify)daxc_color_use_free);
+	GPtrArray *rows =
+		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_color_use_free);
 
 	for (guint i = 0; i < daxc_layout_domains(layout); i++) {
 		const DaxcLayoutDomain *domain = daxc_layout_domain(layout, i);
@@ -394,7 +406,7 @@ GPtrArray *daxc_host_colors(DaxcHost *host, GError **error)
 	rows = color_rows(layout, first);
 	for (guint i = 0; i < daxc_layout_zones(layout); i++) {
 		const DaxcZone *zone = daxc_layout_zone(layout, i);
-		LedgerCursor cursor = { .granules = snapshot->granules };
+		LedgerCursor cursor = {.granules = snapshot->granules};
 
 		for (guint32 j = 0; j < zone->n; j++) {
 			DaxcGranuleState state =

@@ -31,7 +31,8 @@ gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *in
 
 /* Ledger and kernel are matched by physical ranges: names are reused, ranges
  * are what the promise is about. */
-static DaxcInstance *find_instance(const DaxcSnapshot *snapshot, const DaxcCarving *carving)
+static DaxcInstance *find_instance(const DaxcSnapshot *snapshot,
+				   const DaxcCarving *carving)
 {
 	for (guint i = 0; i < snapshot->instances->len; i++) {
 		DaxcInstance *instance = g_ptr_array_index(snapshot->instances, i);
@@ -148,7 +149,8 @@ static void add_distances(DaxcHost *host, DaxcLayout *layout, const GPtrArray *r
 	}
 }
 
-static gboolean use_carvings(DaxcLayout *layout, const DaxcSnapshot *snapshot, GError **error)
+static gboolean use_carvings(DaxcLayout *layout, const DaxcSnapshot *snapshot,
+			     GError **error)
 {
 	for (guint i = 0; i < snapshot->carvings->len; i++) {
 		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);

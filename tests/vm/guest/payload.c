@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * A guest that is about nothing but its memory: writes its own pattern into every page, reads all
- * of it back, and says on the first serial port what it found. See README.md for the command line.
+ * A guest that is about nothing but its memory: writes its own pattern into every page,
+ * reads all of it back, and says on the first serial port what it found. See README.md
+ * for the command line.
  */
 #include <stdbool.h>
 #include <stdint.h>
@@ -210,7 +211,8 @@ static void search(uint64_t pattern)
 	uint64_t found = 0, used = 0;
 
 	for (unsigned i = 0; i < range_count; i++) {
-		for (uint64_t page = ranges[i].start; page < ranges[i].end; page += PAGE) {
+		for (uint64_t page = ranges[i].start; page < ranges[i].end;
+		     page += PAGE) {
 			bool here = false, nonzero = false;
 
 			for (uint64_t at = page; at < page + PAGE; at += stride) {
@@ -258,10 +260,11 @@ static void report_bad(uint64_t at, uint64_t found, uint64_t expected)
 
 static struct counts verify(uint64_t pattern)
 {
-	struct counts counts = { 0, 0 };
+	struct counts counts = {0, 0};
 
 	for (unsigned i = 0; i < range_count; i++) {
-		for (uint64_t page = ranges[i].start; page < ranges[i].end; page += PAGE) {
+		for (uint64_t page = ranges[i].start; page < ranges[i].end;
+		     page += PAGE) {
 			bool good = true;
 
 			for (uint64_t at = page; at < page + PAGE; at += stride) {
@@ -305,7 +308,7 @@ static void start_timer(void)
 	static struct __attribute__((packed)) {
 		uint16_t limit;
 		uint64_t address;
-	} pointer = { sizeof idt - 1, 0 };
+	} pointer = {sizeof idt - 1, 0};
 	const uint64_t handler = (uint64_t)timer_interrupt;
 
 	idt[32 * 2] = (handler & 0xffff) | UINT64_C(8) << 16 | UINT64_C(0x8e00) << 32 |
@@ -343,7 +346,8 @@ static _Noreturn void check_forever(uint64_t pattern)
 	}
 }
 
-/* Soft-off of the pc's and q35's power management as SeaBIOS places it, then microvm's. */
+/* Soft-off of the pc's and q35's power management as SeaBIOS places it, then microvm's.
+ */
 static _Noreturn void power_off(void)
 {
 	outw(0x604, 0x2000);

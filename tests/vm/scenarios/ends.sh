@@ -23,10 +23,13 @@ kill -KILL "$(domain_pid guest)"
 check "kill -9 of QEMU: libvirt notices" wait_domain guest 'shut off' 30
 check "kill -9 of QEMU: everything comes back" comes_to_nothing
 
-# QEMU finds that its kernel is none, long after `prepare` has carved.
-head -c 4096 /dev/zero >"$BOOT_FILES/nothing"
-define fails 512 "$(tenant red)" kernel="$BOOT_FILES/nothing"
-refused "a start that fails after prepare: QEMU's own reason is shown" 'kernel' start fails
+# QEMU finds that its disk is none, long after `prepare` has carved.
+printf 'QFI\373\0\0\0\143' >"$BOOT_FILES/broken.qcow2"
+truncate -s 64K "$BOOT_FILES/broken.qcow2"
+define fails 512 "$(tenant red)" extra="<disk type='file' device='disk'>
+  <driver name='qemu' type='qcow2'/><source file='$BOOT_FILES/broken.qcow2'/>
+  <target dev='vda' bus='virtio'/></disk>"
+refused "a start that fails after prepare: QEMU's own reason is shown" 'qcow2' start fails
 check "a start that fails after prepare: everything comes back" comes_to_nothing
 
 start guest

@@ -83,6 +83,7 @@ domain() {
   shift 3
   for option in "$@"; do
     local -n reference=${option%%=*}
+    # shellcheck disable=SC2034 # what it refers to is used
     reference=${option#*=}
     unset -n reference
   done
@@ -208,6 +209,14 @@ page_size_of() {
   awk '
     /^[0-9a-f]+-[0-9a-f]+ / { dax = /daxcolor\.cell/ }
     dax && /^KernelPageSize:/ { print $2 }' "/proc/$(domain_pid "$1")/smaps" | sort -u
+}
+
+# in_cgroup_of NAME COMMAND...: as root, but with the device cgroup of a guest.
+in_cgroup_of() {
+  local group
+  group=$(cut -d : -f 3 "/proc/$(domain_pid "$1")/cgroup")
+  shift
+  bash -c 'echo $$ >"/sys/fs/cgroup$0/cgroup.procs" && exec "$@"' "$group" "$@"
 }
 
 # All instances that hold memory, as the kernel sees them; seeds and empty ones hold none.

@@ -29,8 +29,7 @@ check "QEMU runs confined by AppArmor" \
   grep -q '^libvirt-.*(enforce)' "/proc/$(domain_pid red)/attr/current"
 check "QEMU runs unprivileged" \
   test "$(stat -c %U "/proc/$(domain_pid red)")" = libvirt-qemu
-check "the device cgroup is in force" \
-  bash -c "grep -q 'dax' <(grep -v '^#' /etc/libvirt/qemu.conf)"
+refused "the device cgroup is in force" 'not permitted' in_cgroup_of red head -c 1 /dev/kmsg
 
 # Colors 2 and 3 are free, 4 GiB. A tenant that wants 5 GiB does not fit.
 define green 5120 "$(tenant green)"

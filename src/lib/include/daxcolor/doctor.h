@@ -82,11 +82,6 @@ GPtrArray *daxc_doctor_run(const DaxcDoctorOptions *options);
 gboolean daxc_doctor_check_start(const char *emulator, const char *const *devices,
 				 GError **error);
 
-/* The same with every path below @root; for tests. */
-gboolean daxc_doctor_check_start_in(const char *root, const char *qemu_conf,
-				    const char *emulator, const char *const *devices,
-				    GError **error);
-
 /**
  * daxc_qemu_memory_dir:
  *

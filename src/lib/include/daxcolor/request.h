@@ -12,9 +12,9 @@ G_BEGIN_DECLS
 #define DAXC_ANY_NODE (-1)
 
 typedef enum {
-	DAXC_WISH_ANY,   /* the fewest colors that hold the cell */
+	DAXC_WISH_ANY,	 /* the fewest colors that hold the cell */
 	DAXC_WISH_COUNT, /* exactly this many colors */
-	DAXC_WISH_LIST,  /* exactly these colors */
+	DAXC_WISH_LIST,	 /* exactly these colors */
 } DaxcColorWish;
 
 /**

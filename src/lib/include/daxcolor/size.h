@@ -55,7 +55,7 @@ gboolean daxc_range_parse(const char *text, guint64 *start, guint64 *size,
  * Reads a plain decimal number of at most @max, no sign, no spaces.
  * Fails with DAXC_ERROR_INVALID.
  */
-gboolean daxc_uint_parse(const char *text, const char *what, guint64 max,
-			 guint64 *value, GError **error);
+gboolean daxc_uint_parse(const char *text, const char *what, guint64 max, guint64 *value,
+			 GError **error);
 
 G_END_DECLS
