@@ -157,8 +157,8 @@ static void put_mapping(const Tree *root, const char *name, guint number, guint6
 	g_autofree char *end_text =
 		g_strdup_printf("0x%" G_GINT64_MODIFIER "x\n", (start + size) * GIB - 1);
 	guint64 pages = offset * GIB / (guint64)sysconf(_SC_PAGESIZE);
-	/* "%#lx": 0 has no 0x. */
-	g_autofree char *pages_text = g_strdup_printf("%#lx\n", (unsigned long)pages);
+	g_autofree char *pages_text =
+		g_strdup_printf("0x%" G_GINT64_MODIFIER "x\n", pages);
 
 	put_attribute(root, name, start_path, start_text);
 	put_attribute(root, name, end_path, end_text);
@@ -451,7 +451,7 @@ START_TEST(garbage_is_an_error_that_names_the_attribute)
 		g_autoptr(GPtrArray) regions = NULL;
 		g_autoptr(GPtrArray) instances = NULL;
 		g_autoptr(GError) error = NULL;
-		const char *attribute = strrchr(cases[i].path, '/') + 1;
+		const char *attribute = strchr(cases[i].path + strlen(HMEM), '/') + 1;
 
 		put(root, cases[i].path, cases[i].text);
 		regions = daxc_sysfs_regions(root, &error);

@@ -667,6 +667,8 @@ END_TEST
  * Shim: the simulated kernel with something between.
  * @tamper_regions, @tamper_instances: (nullable): change what it says
  * @meddle: (nullable): what somebody else does after each add_extent
+ * @created: (nullable): what it says is the name of a new instance
+ * @deletes_and_fails: it deletes, but reports an error
  */
 typedef struct {
 	DaxcKernel kernel;
@@ -676,6 +678,7 @@ typedef struct {
 	void (*tamper_instances)(GPtrArray *instances);
 	void (*meddle)(DaxcKernel *sim, const char *name);
 	const char *created;
+	gboolean deletes_and_fails;
 } Shim;
 
 static GPtrArray *shim_regions(DaxcKernel *kernel, GError **error)
@@ -748,7 +751,16 @@ static gboolean shim_add_extent(DaxcKernel *kernel, const char *name,
 SHIM_STEP(clear)
 SHIM_STEP(enable)
 SHIM_STEP(disable)
-SHIM_STEP(destroy)
+
+static gboolean shim_destroy(DaxcKernel *kernel, const char *name, GError **error)
+{
+	Shim *shim = (Shim *)kernel;
+
+	if (!shim->sim->ops->destroy(shim->sim, name, error))
+		return FALSE;
+	return !shim->deletes_and_fails ||
+	       daxc_kernel_refused(error, DAXC_STEP_DELETE, name, EINTR);
+}
 
 static GPtrArray *shim_holders(DaxcKernel *kernel, const char *name, GError **error)
 {
@@ -837,6 +849,21 @@ START_TEST(the_instance_of_somebody_else_is_neither_filled_nor_destroyed)
 		ck_assert_uint_eq(instance->align, GIB);
 		ck_assert_uint_eq(instance->size, 0);
 	}
+}
+END_TEST
+
+START_TEST(what_is_gone_is_destroyed_whatever_was_reported)
+{
+	Shim *shim = open_shim();
+	g_autoptr(DaxcKernel) kernel = &shim->kernel;
+	g_autofree char *before = snapshot(kernel);
+	g_autoptr(GError) error = NULL;
+
+	shim->deletes_and_fails = TRUE;
+	carve_ok(kernel, GIB, "5+1", "dax0.1");
+	ck_assert(daxc_kernel_destroy(kernel, "dax0.1", &error));
+	unit_assert_no_error(error);
+	assert_state(kernel, before);
 }
 END_TEST
 
@@ -1126,7 +1153,7 @@ START_TEST(a_damaged_state_file_is_refused_and_kept)
 	} cases[] = {
 		{"version=1", "version=2", "another daxcolor"},
 		{"version=1", "", "version is missing"},
-		{"youngest=dax0.1", "youngest=dax0.9", "youngest does not exist"},
+		{"youngest=dax0.2", "youngest=dax0.9", "youngest does not exist"},
 		{"youngest=", "oldest=", "unknown key oldest"},
 		{"[sim]", "[sum]", "version is missing"},
 		{"[sim]", "sim", "no state of a simulated kernel"},
@@ -1145,6 +1172,7 @@ START_TEST(a_damaged_state_file_is_refused_and_kept)
 		{"align=1073741824", "align=-1", "align"},
 		{"minor=0", "minor=x", "minor"},
 		{"minor=0", "", "minor is missing"},
+		{"minor=1", "minor=0", "minor is used twice"},
 		{"extents=0x", "extent=0x", "unknown key extent"},
 	};
 
@@ -1159,12 +1187,13 @@ START_TEST(a_damaged_state_file_is_refused_and_kept)
 		g_autofree char *name = NULL;
 
 		carve_ok(kernel, GIB, "5+1,7+1", "dax0.1");
+		carve_ok(kernel, GIB, "8+1", "dax0.2");
 		good = get_file(temp.file);
 		text = g_string_new(good);
 		ck_assert_msg(g_string_replace(text, cases[i].old, cases[i].new, 1) == 1,
 			      "no \"%s\" in the state file:\n%s", cases[i].old, good);
 		put_file(temp.file, text->str);
-		ck_assert_msg(!carve(kernel, GIB, "8+1", &name, &error), "accepted: %s",
+		ck_assert_msg(!carve(kernel, GIB, "9+1", &name, &error), "accepted: %s",
 			      cases[i].new);
 		unit_assert_error(error, DAXC_ERROR_INVALID, cases[i].text);
 		unit_assert_error(error, DAXC_ERROR_INVALID, temp.file);
@@ -1250,6 +1279,7 @@ int main(void)
 		       an_instance_that_somebody_binds_meanwhile_is_not_mapped_further);
 	tcase_add_test(tcase,
 		       the_instance_of_somebody_else_is_neither_filled_nor_destroyed);
+	tcase_add_test(tcase, what_is_gone_is_destroyed_whatever_was_reported);
 	tcase_add_test(tcase, a_kernel_that_says_what_cannot_be_is_not_believed);
 	tcase_add_test(tcase, the_simulated_kernel_refuses_as_mainline_does);
 	tcase_add_test(tcase, state_in_a_file_is_seen_by_all);

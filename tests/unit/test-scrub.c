@@ -113,6 +113,39 @@ START_TEST(sizes_that_cannot_be)
 }
 END_TEST
 
+typedef struct {
+	volatile guint8 *byte;
+	gint stop;
+} Dirtier;
+
+static gpointer dirty_again(gpointer data)
+{
+	Dirtier *dirtier = data;
+
+	while (!g_atomic_int_get(&dirtier->stop))
+		*dirtier->byte = 0xa5;
+	return NULL;
+}
+
+START_TEST(memory_that_does_not_become_zero_is_an_error_that_says_where)
+{
+	int fd = make_memory(SIZE);
+	guint8 *memory = mmap(NULL, SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	Dirtier dirtier = {memory + SIZE - 7, 0};
+	GThread *thread = g_thread_new("dirty", dirty_again, &dirtier);
+	g_autoptr(GError) error = NULL;
+
+	/* The thread may not have had its turn in between. */
+	for (guint i = 0; i < 10000 && !error; i++)
+		daxc_scrub_fd(fd, SIZE, ALIGN, &error);
+	unit_assert_error(error, DAXC_ERROR_FAILED, "offset 0x7fffc0 is not zero");
+	g_atomic_int_set(&dirtier.stop, 1);
+	g_thread_join(thread);
+	munmap(memory, SIZE);
+	close(fd);
+}
+END_TEST
+
 static volatile sig_atomic_t theirs;
 
 static void their_handler(int number)
@@ -189,6 +222,8 @@ int main(void)
 	tcase_set_timeout(tcase, 60);
 	tcase_add_test(tcase, all_of_the_range_is_zeroed_and_nothing_else);
 	tcase_add_test(tcase, memory_that_fails_is_an_error_that_says_where);
+	tcase_add_test(tcase,
+		       memory_that_does_not_become_zero_is_an_error_that_says_where);
 	tcase_add_test(tcase, memory_that_cannot_be_mapped_is_an_error);
 	tcase_add_test(tcase, sizes_that_cannot_be);
 	tcase_add_test(tcase, the_handler_that_was_there_gets_what_is_not_ours);

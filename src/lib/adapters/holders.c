@@ -30,16 +30,28 @@ static gboolean is_over(int code)
 	return code == ENOENT || code == ESRCH;
 }
 
+static char *describe(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/comm", pid);
+	g_autofree char *name = NULL;
+
+	if (!g_file_get_contents(path, &name, NULL, NULL))
+		return g_strdup_printf("(%d)", pid);
+	return g_strdup_printf("%s (%d)", g_strchomp(name), pid);
+}
+
 static gboolean cannot_look(GError **error, pid_t pid, const char *what, int code)
 {
-	g_set_error(
-		error, DAXC_ERROR, DAXC_ERROR_FAILED,
-		"cannot look into /proc/%d/%s: %s%s", pid, what, g_strerror(code),
-		code == EACCES || code == EPERM
-			? "; run as root, and where AppArmor confines this program (the "
-			  "hook runs in libvirtd's profile), its profile needs the rule "
-			  "\"ptrace (read),\" and \"capability sys_admin,\""
-			: "");
+	g_autofree char *process = describe(pid);
+
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED,
+		    "cannot look into process %s, /proc/%d/%s: %s%s", process, pid, what,
+		    g_strerror(code),
+		    code == EACCES || code == EPERM
+			    ? "; run as root; under AppArmor, the profile that this runs "
+			      "in needs the rule \"ptrace (read),\" (the hook: in "
+			      "/etc/apparmor.d/local/usr.sbin.libvirtd)"
+			    : "");
 	return FALSE;
 }
 
@@ -176,16 +188,6 @@ static gboolean process_holds(pid_t pid, const Device *device, gboolean *found,
 	if (!*found && errno != 0 && !is_over(errno))
 		return cannot_look(error, pid, "task", errno);
 	return TRUE;
-}
-
-static char *describe(pid_t pid)
-{
-	g_autofree char *path = g_strdup_printf("/proc/%d/comm", pid);
-	g_autofree char *name = NULL;
-
-	if (!g_file_get_contents(path, &name, NULL, NULL))
-		return g_strdup_printf("(%d)", pid);
-	return g_strdup_printf("%s (%d)", g_strchomp(name), pid);
 }
 
 /* The kernel lists processes in order of pid. */

@@ -41,7 +41,9 @@ static Mainline *mainline_of(DaxcKernel *kernel)
 /* ---- libdaxctl ---- */
 
 /* Its own way is standard error; what matters comes back as an errno. */
-G_GNUC_PRINTF(6, 0)
+static void log_debug(struct daxctl_ctx *ctx, int priority, const char *file, int line,
+		      const char *function, const char *format, va_list args)
+	G_GNUC_PRINTF(6, 0);
 static void log_debug(struct daxctl_ctx *ctx, int priority, const char *file, int line,
 		      const char *function, const char *format, va_list args)
 {
@@ -74,22 +76,26 @@ static gboolean look(Mainline *mainline, GError **error)
 
 static struct daxctl_region *find_region(Mainline *mainline, guint id)
 {
-	struct daxctl_region *region;
+	struct daxctl_region *region = daxctl_region_get_first(mainline->ctx);
 
-	daxctl_region_foreach(mainline->ctx, region) if (daxctl_region_get_id(region) ==
-							 (int)id) return region;
-	return NULL;
+	while (region && daxctl_region_get_id(region) != (int)id)
+		region = daxctl_region_get_next(region);
+	return region;
 }
 
 static struct daxctl_dev *find_dev(Mainline *mainline, const char *name)
 {
 	struct daxctl_region *region;
 	struct daxctl_dev *dev;
+	guint id, number;
 
-	daxctl_region_foreach(mainline->ctx, region)
-		daxctl_dev_foreach(region, dev) if (strcmp(daxctl_dev_get_devname(dev),
-							   name) == 0) return dev;
-	return NULL;
+	if (!daxc_instance_name_parse(name, &id, &number))
+		return NULL;
+	region = find_region(mainline, id);
+	dev = region ? daxctl_dev_get_first(region) : NULL;
+	while (dev && daxctl_dev_get_id(dev) != (int)number)
+		dev = daxctl_dev_get_next(dev);
+	return dev;
 }
 
 static struct daxctl_dev *require_dev(Mainline *mainline, const char *name,
@@ -168,7 +174,8 @@ static gboolean mainline_create(DaxcKernel *kernel, guint id, char **name, GErro
 	struct daxctl_region *region;
 	int result;
 
-	/* The new instance must be in the next look. */
+	/* libdaxctl lists a region's instances when first asked for one, and once:
+	 * that has to come after this. */
 	forget(mainline);
 	if (!look(mainline, error))
 		return FALSE;
@@ -179,7 +186,6 @@ static gboolean mainline_create(DaxcKernel *kernel, guint id, char **name, GErro
 	result = daxctl_region_create_dev(region);
 	if (result < 0)
 		return daxc_kernel_refused(error, DAXC_STEP_CREATE, what, -result);
-	forget(mainline);
 	/* libdaxctl only knows the seed, which may be an older one. */
 	*name = daxc_sysfs_youngest("", id, error);
 	return *name != NULL;

@@ -98,12 +98,12 @@ static guint64 available(const Sim *sim, const DaxcRegion *region)
 	return rest;
 }
 
-static SimInstance *add_instance(Sim *sim, guint region, guint number)
+static SimInstance *add_instance(Sim *sim, const DaxcRegion *region, guint number)
 {
 	SimInstance *instance = g_new0(SimInstance, 1);
 
-	instance->instance = daxc_instance_new(region, number);
-	instance->instance->align = find_region(sim, region)->align;
+	instance->instance = daxc_instance_new(region->id, number);
+	instance->instance->align = region->align;
 	g_ptr_array_add(sim->instances, instance);
 	return instance;
 }
@@ -113,11 +113,8 @@ static void reset(Sim *sim)
 {
 	g_ptr_array_set_size(sim->instances, 0);
 	g_clear_pointer(&sim->youngest, g_free);
-	for (guint i = 0; i < sim->regions->len; i++) {
-		const DaxcRegion *region = sim->regions->pdata[i];
-
-		add_instance(sim, region->id, 0);
-	}
+	for (guint i = 0; i < sim->regions->len; i++)
+		add_instance(sim, sim->regions->pdata[i], 0);
 }
 
 static gboolean minor_is_used(const Sim *sim, guint minor)
@@ -364,11 +361,13 @@ static gboolean load_instance(Sim *sim, GKeyFile *keys, const char *name, GError
 {
 	static const char *const known[] = {"extents", "align",	 "driver",
 					    "minor",   "holder", NULL};
+	const DaxcRegion *region = NULL;
 	SimInstance *instance;
-	guint region, number;
+	guint id, number;
 
-	if (!daxc_instance_name_parse(name, &region, &number) ||
-	    !find_region(sim, region))
+	if (daxc_instance_name_parse(name, &id, &number))
+		region = find_region(sim, id);
+	if (!region)
 		return damaged(sim, error, name, "unknown section");
 	instance = find(sim, name);
 	if (!instance)
@@ -378,7 +377,7 @@ static gboolean load_instance(Sim *sim, GKeyFile *keys, const char *name, GError
 		       error))
 		return FALSE;
 	if (!align_is_valid(instance->instance->align) &&
-	    instance->instance->align != find_region(sim, region)->align)
+	    instance->instance->align != region->align)
 		return damaged(sim, error, name, "its align cannot be");
 	if (!load_extents(sim, keys, instance, error) ||
 	    !load_driver(sim, keys, instance, error))
@@ -569,7 +568,7 @@ static gboolean sim_create(DaxcKernel *kernel, guint id, char **name, GError **e
 	if (!silent && available(sim, region) == 0)
 		return daxc_kernel_refused(error, DAXC_STEP_CREATE, what, ENOSPC);
 	if (!silent) {
-		instance = add_instance(sim, id, lowest_free_number(sim, id));
+		instance = add_instance(sim, region, lowest_free_number(sim, id));
 		g_free(sim->youngest);
 		sim->youngest = g_strdup(instance->instance->name);
 	}

@@ -38,8 +38,7 @@ static gboolean bad_attribute(GError **error, const char *path, const char *text
  * @dir: of the instance
  * @attribute: path below @dir
  *
- * Returns: (transfer full): its text without the newline at the end. Fails with
- *   DAXC_ERROR_NOT_FOUND when the file is not there.
+ * Returns: (transfer full): its text without the newline at the end.
  */
 static char *read_attribute(const char *dir, const char *attribute, GError **error)
 {
@@ -49,13 +48,10 @@ static char *read_attribute(const char *dir, const char *attribute, GError **err
 	gsize length;
 
 	if (!g_file_get_contents(path, &text, &length, &failure)) {
-		gboolean missing =
-			g_error_matches(failure, G_FILE_ERROR, G_FILE_ERROR_NOENT);
 		gboolean denied =
 			g_error_matches(failure, G_FILE_ERROR, G_FILE_ERROR_ACCES);
 
-		g_set_error(error, DAXC_ERROR,
-			    missing ? DAXC_ERROR_NOT_FOUND : DAXC_ERROR_KERNEL,
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
 			    "cannot read device-dax: %s%s", failure->message,
 			    denied ? "; run as root" : "");
 		return NULL;
@@ -103,7 +99,13 @@ static gboolean is_dynamic(const char *dir)
 
 /* ---- instances ---- */
 
+/**
+ * Mapping:
+ * @number: N of mappingN, which says nothing of the order
+ * @offset: in the instance, bytes
+ */
 typedef struct {
+	guint64 number;
 	guint64 offset;
 	DaxcExtent extent;
 } Mapping;
@@ -124,6 +126,7 @@ static gboolean read_mapping(const char *dir, const char *name, Mapping *mapping
 	g_autofree char *end_text = NULL;
 	guint64 end, pages;
 
+	mapping->number = g_ascii_strtoull(name + strlen("mapping"), NULL, 10);
 	if (!read_number(path, "start", G_MAXUINT64, &mapping->extent.start, error) ||
 	    !read_number(path, "end", G_MAXUINT64 - 1, &end, error) ||
 	    !read_number(path, "page_offset", G_MAXUINT64 / page, &pages, error))
@@ -152,7 +155,7 @@ static GArray *read_mappings(const char *path, GError **error)
 	const char *name;
 
 	if (!dir) {
-		g_set_error(error, DAXC_ERROR, DAXC_ERROR_NOT_FOUND,
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
 			    "cannot read device-dax: %s", failure->message);
 		return NULL;
 	}
@@ -181,11 +184,10 @@ static gboolean read_extents(const char *dir, DaxcInstance *instance, GError **e
 
 		if (mapping->offset != offset ||
 		    mapping->extent.size > G_MAXUINT64 - offset) {
-			g_set_error(
-				error, DAXC_ERROR, DAXC_ERROR_KERNEL,
-				"%s: page_offset of the mapping at 0x%" G_GINT64_MODIFIER
-				"x is not where the one before ends",
-				dir, mapping->extent.start);
+			g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+				    "%s/mapping%" G_GUINT64_FORMAT "/page_offset is not "
+				    "where the mapping before it ends",
+				    dir, mapping->number);
 			return FALSE;
 		}
 		offset += mapping->extent.size;
@@ -281,7 +283,6 @@ DaxcInstance *daxc_sysfs_instance(const char *root, const char *name, GError **e
 		no_instance(error, name);
 		return NULL;
 	}
-	failure->code = DAXC_ERROR_KERNEL;
 	g_propagate_error(error, g_steal_pointer(&failure));
 	return NULL;
 }
@@ -467,18 +468,16 @@ static gboolean read_start(const char *root, const GPtrArray *instances,
 /* One node for all of a region; the attribute is missing where there is none. */
 static gboolean read_node(const char *dir, gint *node, GError **error)
 {
-	g_autoptr(GError) failure = NULL;
+	g_autofree char *path = g_build_filename(dir, "target_node", NULL);
 	guint64 value;
 
 	*node = -1;
-	if (read_number(dir, "target_node", G_MAXINT32, &value, &failure)) {
-		*node = (gint)value;
+	if (!g_file_test(path, G_FILE_TEST_EXISTS))
 		return TRUE;
-	}
-	if (g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_NOT_FOUND))
-		return TRUE;
-	g_propagate_error(error, g_steal_pointer(&failure));
-	return FALSE;
+	if (!read_number(dir, "target_node", G_MAXINT32, &value, error))
+		return FALSE;
+	*node = (gint)value;
+	return TRUE;
 }
 
 /* @names: of one region's instances, at least one */

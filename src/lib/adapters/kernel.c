@@ -910,7 +910,7 @@ static gboolean create(Carve *carve, GError **error)
 	if (!carve->kernel->ops->create(carve->kernel, carve->region->id, &name, error))
 		return FALSE;
 	if (!name || !daxc_instance_name_parse(name, &region, &number) ||
-	    region != carve->region->id || number == 0 || was_there(carve, name)) {
+	    region != carve->region->id || was_there(carve, name)) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
 			    "the kernel was asked for a new instance in region %u and "
 			    "names \"%s\", which is none; if somebody was just creating "
@@ -922,15 +922,12 @@ static gboolean create(Carve *carve, GError **error)
 	return TRUE;
 }
 
+/* No extent goes to a bound instance: add_extent looks, and a new one has none. */
 static gboolean fill(Carve *carve, GError **error)
 {
 	DaxcKernel *kernel = carve->kernel;
-	g_autoptr(GArray) none = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
 
-	/* Before anything is mapped: a bound instance must never be. */
-	return verify(kernel, carve->name, none, 0, NULL, error) &&
-	       kernel->ops->set_align(kernel, carve->name, carve->align, error) &&
-	       verify(kernel, carve->name, none, carve->align, NULL, error) &&
+	return kernel->ops->set_align(kernel, carve->name, carve->align, error) &&
 	       add_extents(kernel, carve->name, carve->extents, error) &&
 	       verify(kernel, carve->name, carve->extents, carve->align, NULL, error);
 }
