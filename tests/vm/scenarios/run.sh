@@ -12,7 +12,7 @@ here=$(dirname "${BASH_SOURCE[0]}")
 
 scenarios=$1
 shift
-daxcolor doctor --fix || :
+daxcolor doctor --fix | sed 's/^/# /'
 restart_libvirtd
 status=0
 for scenario in ${scenarios//,/ }; do
