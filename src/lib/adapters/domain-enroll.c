@@ -12,29 +12,6 @@
 
 #define QEMU_PREFIX "qemu-system-"
 
-/* What enrolling had to add, as tokens of the "added" attribute. */
-typedef enum {
-	ADDED_METADATA = 1 << 0,
-	ADDED_METADATA_CONTENT = 1 << 1,
-	ADDED_BACKING = 1 << 2,
-	ADDED_BACKING_CONTENT = 1 << 3,
-	ADDED_SOURCE = 1 << 4,
-	ADDED_ACCESS = 1 << 5,
-} Added;
-
-static const struct {
-	const char *token;
-	Added flag;
-} added_tokens[] = {
-	{"metadata", ADDED_METADATA},
-	/* <metadata/> was there, with nothing in it. */
-	{"metadata/", ADDED_METADATA_CONTENT},
-	{"memoryBacking", ADDED_BACKING},
-	{"memoryBacking/", ADDED_BACKING_CONTENT},
-	{"source", ADDED_SOURCE},
-	{"access", ADDED_ACCESS},
-};
-
 /**
  * Edit: one splice.
  * @at: offset in the old text
@@ -241,41 +218,6 @@ static void empty_element(const Domain *domain, const xmlNode *node, GArray *edi
 
 /* Enrolling. */
 
-gboolean domain_read_added(const xmlNode *node, const char *text, guint *added,
-			   GError **error)
-{
-	g_auto(GStrv) tokens = g_strsplit(text, " ", -1);
-
-	*added = 0;
-	for (guint i = 0; tokens[i]; i++) {
-		guint flag = 0;
-
-		for (guint j = 0; j < G_N_ELEMENTS(added_tokens); j++) {
-			if (strcmp(tokens[i], added_tokens[j].token) == 0)
-				flag = added_tokens[j].flag;
-		}
-		if (flag == 0 || (*added & flag))
-			return xml_fail(node, error,
-					"the attribute added is written by \"daxcolor "
-					"enroll\" only, and \"%s\" is not its work",
-					text);
-		*added |= flag;
-	}
-	return TRUE;
-}
-
-static char *added_text(guint added)
-{
-	GString *text = g_string_new(NULL);
-
-	for (guint i = 0; i < G_N_ELEMENTS(added_tokens); i++) {
-		if (added & added_tokens[i].flag)
-			g_string_append_printf(text, "%s%s", text->len ? " " : "",
-					       added_tokens[i].token);
-	}
-	return g_string_free(text, FALSE);
-}
-
 static void append_cell(GString *text, const DaxcCellRequest *cell, const char *lead)
 {
 	g_autofree char *list = NULL;
@@ -299,7 +241,7 @@ static char *memory_text(const Domain *domain, const DaxcRequest *wish, guint ad
 			 const char *lead)
 {
 	g_autofree char *uuid = xml_content(xml_child(domain->root, "uuid"));
-	g_autofree char *tokens = added_text(added);
+	g_autofree char *tokens = domain_added_text(added);
 	g_autofree char *inner = deeper(lead);
 	g_autoptr(GString) cells = g_string_new(NULL);
 	GString *text =

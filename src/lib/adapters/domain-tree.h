@@ -87,10 +87,23 @@ gboolean domain_check_conflicts(const Domain *domain, GError **error);
 gboolean domain_is_launcher(const char *emulator);
 xmlNode *domain_emulator(const Domain *domain);
 
-/* domain-enroll.c */
+/* domain-added.c */
 
-/* Reads the "added" attribute of @node. Fails with DAXC_ERROR_INVALID. */
+/* What enrolling had to add, as tokens of the "added" attribute. */
+typedef enum {
+	ADDED_METADATA = 1 << 0,
+	ADDED_METADATA_CONTENT = 1 << 1,
+	ADDED_BACKING = 1 << 2,
+	ADDED_BACKING_CONTENT = 1 << 3,
+	ADDED_SOURCE = 1 << 4,
+	ADDED_ACCESS = 1 << 5,
+} Added;
+
+/* Reads the "added" attribute of @node into flags. Fails with DAXC_ERROR_INVALID. */
 gboolean domain_read_added(const xmlNode *node, const char *text, guint *added,
 			   GError **error);
+
+/* Returns: (transfer full): the attribute's text for these flags. */
+char *domain_added_text(guint added);
 
 G_END_DECLS

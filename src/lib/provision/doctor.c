@@ -5,99 +5,9 @@
  */
 #include "provision/doctor-private.h"
 
-#include <errno.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "adapters/config.h"
+#include "provision/provision.h"
 
 #include <daxcolor/error.h>
-
-void daxc_check_free(DaxcCheck *check)
-{
-	g_free(check->why);
-	g_free(check->remedy);
-	g_free(check);
-}
-
-const char *daxc_check_status_name(DaxcCheckStatus status)
-{
-	switch (status) {
-	case DAXC_CHECK_OK:
-		return "ok";
-	case DAXC_CHECK_WARNING:
-		return "warning";
-	case DAXC_CHECK_BROKEN:
-		return "broken";
-	}
-	g_return_val_if_reached("unknown");
-}
-
-void daxc_doctor_verdict(DaxcCheck *check, DaxcCheckStatus status, char *why,
-			 char *remedy)
-{
-	g_free(check->why);
-	g_free(check->remedy);
-	check->status = status;
-	check->why = why;
-	check->remedy = remedy;
-}
-
-void daxc_doctor_ok(DaxcCheck *check, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	daxc_doctor_verdict(check, DAXC_CHECK_OK, g_strdup_vprintf(format, args), NULL);
-	va_end(args);
-}
-
-char *daxc_doctor_path(const Doctor *doctor, const char *path)
-{
-	return g_build_filename(doctor->root, path, NULL);
-}
-
-gboolean daxc_doctor_exists(const Doctor *doctor, const char *path)
-{
-	g_autofree char *real = daxc_doctor_path(doctor, path);
-
-	return access(real, F_OK) == 0;
-}
-
-char *daxc_doctor_text(const Doctor *doctor, const char *path)
-{
-	g_autofree char *real = daxc_doctor_path(doctor, path);
-	g_autofree char *text = NULL;
-
-	if (!g_file_get_contents(real, &text, NULL, NULL))
-		return NULL;
-	return g_strchomp(g_steal_pointer(&text));
-}
-
-gboolean daxc_doctor_write(Doctor *doctor, const char *path, const char *text,
-			   GError **error)
-{
-	g_autofree char *real = daxc_doctor_path(doctor, path);
-	g_autofree char *dir = g_path_get_dirname(real);
-
-	if (g_mkdir_with_parents(dir, 0755) != 0) {
-		g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED, "cannot make %s: %s",
-			    dir, g_strerror(errno));
-		return FALSE;
-	}
-	return g_file_set_contents_full(real, text, -1, G_FILE_SET_CONTENTS_CONSISTENT,
-					0644, error);
-}
-
-char *daxc_doctor_join(GPtrArray *list)
-{
-	g_autoptr(GString) text = g_string_new(NULL);
-
-	for (guint i = 0; i < list->len; i++)
-		g_string_append_printf(text, "%s%s", i ? ", " : "",
-				       (const char *)g_ptr_array_index(list, i));
-	return g_string_free(g_steal_pointer(&text), FALSE);
-}
 
 static void try_fix(Doctor *doctor, const DoctorCheck *spec, DaxcCheck *check)
 {
@@ -134,20 +44,10 @@ static void run_list(Doctor *doctor, const DoctorCheck *list, DoctorStage stages
 	}
 }
 
-/* An empty variable counts as unset. */
-static const char *option_or_environment(const char *option, const char *variable)
-{
-	const char *value = option ? option : g_getenv(variable);
-
-	return value && *value ? value : NULL;
-}
-
 static char *configured_qemu_conf(const char *config, GError **error)
 {
-	const char *path = option_or_environment(config, "DAXCOLOR_CONFIG");
-	g_autoptr(DaxcConfig) loaded = NULL;
+	g_autoptr(DaxcConfig) loaded = daxc_load_config(config, error);
 
-	loaded = daxc_config_load(path ? path : DAXC_DEFAULT_CONFIG, path != NULL, error);
 	return loaded ? g_strdup(loaded->qemu_conf) : NULL;
 }
 
@@ -181,8 +81,8 @@ static void doctor_init(Doctor *doctor, const DaxcDoctorOptions *options)
 
 	doctor->root = options->root ? options->root : "";
 	doctor->fix = options->fix;
-	doctor->simulate = option_or_environment(host->simulate, "DAXCOLOR_SIMULATE");
-	doctor->state_dir = option_or_environment(host->state_dir, "DAXCOLOR_STATE_DIR");
+	doctor->simulate = daxc_option(host->simulate, "DAXCOLOR_SIMULATE");
+	doctor->state_dir = daxc_option(host->state_dir, "DAXCOLOR_STATE_DIR");
 	doctor->qemu_conf = configured_qemu_conf(host->config, NULL);
 	if (!doctor->qemu_conf)
 		doctor->qemu_conf = g_strdup(DAXC_DEFAULT_QEMU_CONF);

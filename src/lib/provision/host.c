@@ -12,22 +12,18 @@
 /* What a host remembers of a boot that never was. */
 #define SIMULATED_BOOT "simulated"
 
-/* An empty variable counts as unset. */
-static const char *option_or_environment(const char *option, const char *variable)
+const char *daxc_option(const char *option, const char *variable)
 {
 	const char *value = option ? option : g_getenv(variable);
 
 	return value && *value ? value : NULL;
 }
 
-static gboolean load_config(DaxcHost *host, const DaxcHostOptions *options,
-			    GError **error)
+DaxcConfig *daxc_load_config(const char *option, GError **error)
 {
-	const char *path = option_or_environment(options->config, "DAXCOLOR_CONFIG");
+	const char *path = daxc_option(option, "DAXCOLOR_CONFIG");
 
-	host->config =
-		daxc_config_load(path ? path : DAXC_DEFAULT_CONFIG, path != NULL, error);
-	return host->config != NULL;
+	return daxc_config_load(path ? path : DAXC_DEFAULT_CONFIG, path != NULL, error);
 }
 
 static gboolean read_boot_id(DaxcHost *host, GError **error)
@@ -107,14 +103,13 @@ static gboolean open_ledger(DaxcHost *host, const char *state_dir, gboolean read
 DaxcHost *daxc_host_open(const DaxcHostOptions *options, GError **error)
 {
 	g_autoptr(DaxcHost) host = g_new0(DaxcHost, 1);
-	const char *simulate =
-		option_or_environment(options->simulate, "DAXCOLOR_SIMULATE");
-	const char *state_dir =
-		option_or_environment(options->state_dir, "DAXCOLOR_STATE_DIR");
+	const char *simulate = daxc_option(options->simulate, "DAXCOLOR_SIMULATE");
+	const char *state_dir = daxc_option(options->state_dir, "DAXCOLOR_STATE_DIR");
 	gboolean ok;
 
 	host->read_only = options->read_only;
-	if (!load_config(host, options, error))
+	host->config = daxc_load_config(options->config, error);
+	if (!host->config)
 		return NULL;
 	ok = simulate ? open_simulated(host, simulate, state_dir, error)
 		      : open_live(host, error);

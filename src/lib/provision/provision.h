@@ -63,6 +63,14 @@ DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
  * being taken back has its first ones only, but at least one. */
 gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *instance);
 
+/* Returns: (transfer none) (nullable): @option, else the environment's @variable;
+ * an empty one counts as unset. */
+const char *daxc_option(const char *option, const char *variable);
+
+/* Returns: (transfer full): configuration from the file of that option, of
+ * $DAXCOLOR_CONFIG, or the default, which alone need not exist. */
+DaxcConfig *daxc_load_config(const char *option, GError **error);
+
 /* Takes out what an earlier boot made: the kernel has forgotten it, and a
  * read-only ledger could not be told yet. */
 void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id);
