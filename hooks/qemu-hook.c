@@ -122,41 +122,43 @@ static gboolean on_prepare(Hook *hook, GError **error)
 	return FALSE;
 }
 
-/* The one entry "ID-..." below libvirt's memory directory. */
+/* libvirt names a domain's memory directory "ID-NAME", with no more than the
+ * beginning of a long name. Directories that a crashed host left may have the
+ * same id; the one that says most of the name is it. */
+static char *find_domain_dir(const Hook *hook, const char *base, GError **error)
+{
+	g_autofree char *id = g_strdup_printf("%d-", hook->request->live_id);
+	g_autofree char *best = NULL;
+	g_autoptr(GDir) dir = g_dir_open(base, 0, error);
+	const char *entry;
+
+	if (!dir)
+		return NULL;
+	while ((entry = g_dir_read_name(dir))) {
+		if (!g_str_has_prefix(entry, id) ||
+		    !g_str_has_prefix(hook->request->name, entry + strlen(id)) ||
+		    (best && strlen(best) > strlen(entry)))
+			continue;
+		g_free(best);
+		best = g_strdup(entry);
+	}
+	if (best)
+		return g_build_filename(base, best, NULL);
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_NOT_FOUND,
+		    "libvirt made no memory directory %s/%s...: is memory_backing_dir in "
+		    "qemu.conf newer than the daemon? restart libvirtd",
+		    base, id);
+	return NULL;
+}
+
 static int open_domain_dir(const Hook *hook, GError **error)
 {
 	g_autofree char *base = daxc_qemu_memory_dir(error);
-	g_autofree char *prefix = g_strdup_printf("%d-", hook->request->live_id);
-	g_autoptr(GDir) dir = NULL;
-	g_autofree char *path = NULL;
-	const char *entry;
+	g_autofree char *path = base ? find_domain_dir(hook, base, error) : NULL;
 	int fd;
 
-	if (!base)
+	if (!path)
 		return -1;
-	dir = g_dir_open(base, 0, error);
-	if (!dir)
-		return -1;
-	while ((entry = g_dir_read_name(dir))) {
-		if (!g_str_has_prefix(entry, prefix))
-			continue;
-		if (path) {
-			g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED,
-				    "%s has two directories for domain id %d: remove the "
-				    "one that no running guest uses",
-				    base, hook->request->live_id);
-			return -1;
-		}
-		path = g_build_filename(base, entry, NULL);
-	}
-	if (!path) {
-		g_set_error(
-			error, DAXC_ERROR, DAXC_ERROR_NOT_FOUND,
-			"libvirt made no memory directory %s/%s*: is memory_backing_dir "
-			"in qemu.conf newer than the daemon? restart libvirtd",
-			base, prefix);
-		return -1;
-	}
 	/* The directory is the QEMU user's, so nothing in it is trusted. */
 	fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
