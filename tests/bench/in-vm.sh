@@ -12,9 +12,9 @@ BENCH_CONFIG=$config "$build/tests/bench/bench-kernel" "$rounds"
 # The same as whole processes: what an administrator would type.
 map=$(mktemp)
 cat >"$map" <<'JSON'
-[{"chardev":"dax0.1","size":2147483648,"target_node":1,"align":1073741824,"mode":"devdax",
-  "mappings":[{"page_offset":0,"start":4294967296,"end":5368709119,"size":1073741824},
-              {"page_offset":1073741824,"start":8589934592,"end":9663676415,"size":1073741824}]}]
+{"chardev":"dax0.1","size":2147483648,"target_node":1,"align":1073741824,"mode":"devdax",
+ "mappings":[{"page_offset":0,"start":4294967296,"end":5368709119,"size":1073741824},
+             {"page_offset":1073741824,"start":8589934592,"end":9663676415,"size":1073741824}]}
 JSON
 "$build/tests/bench/bench-exec" "$rounds" /dev/null \
   "carve and release 2 x 1 GiB: daxctl=sh -c 'daxctl create-device -r 0 -a 1g --input $map && daxctl disable-device dax0.1 && daxctl destroy-device dax0.1'" \

@@ -480,11 +480,16 @@ static GPtrArray *list(DaxcKernel *kernel, const GPtrArray *regions, GError **er
 	return g_steal_pointer(&instances);
 }
 
-static GPtrArray *try_instances(DaxcKernel *kernel, GError **error)
+static gboolean try_look(DaxcKernel *kernel, GPtrArray **regions, GPtrArray **instances,
+			 GError **error)
 {
-	g_autoptr(GPtrArray) regions = daxc_kernel_regions(kernel, error);
+	g_autoptr(GPtrArray) found = daxc_kernel_regions(kernel, error);
 
-	return regions ? list(kernel, regions, error) : NULL;
+	*instances = found ? list(kernel, found, error) : NULL;
+	if (!*instances)
+		return FALSE;
+	*regions = g_steal_pointer(&found);
+	return TRUE;
 }
 
 /* Attributes are read one by one, so a look without the ledger's lock can fall
@@ -492,21 +497,29 @@ static GPtrArray *try_instances(DaxcKernel *kernel, GError **error)
 #define LOOKS 10
 #define LOOK_AGAIN_US 20000
 
-GPtrArray *daxc_kernel_instances(DaxcKernel *kernel, GError **error)
+gboolean daxc_kernel_look(DaxcKernel *kernel, GPtrArray **regions, GPtrArray **instances,
+			  GError **error)
 {
 	for (guint look = 1;; look++) {
 		g_autoptr(GError) local = NULL;
-		GPtrArray *instances = try_instances(kernel, &local);
 
-		if (instances)
-			return instances;
+		if (try_look(kernel, regions, instances, &local))
+			return TRUE;
 		if (look == LOOKS ||
 		    !g_error_matches(local, DAXC_ERROR, DAXC_ERROR_KERNEL)) {
 			g_propagate_error(error, g_steal_pointer(&local));
-			return NULL;
+			return FALSE;
 		}
 		g_usleep(LOOK_AGAIN_US);
 	}
+}
+
+GPtrArray *daxc_kernel_instances(DaxcKernel *kernel, GError **error)
+{
+	g_autoptr(GPtrArray) regions = NULL;
+	GPtrArray *instances;
+
+	return daxc_kernel_look(kernel, &regions, &instances, error) ? instances : NULL;
 }
 
 static gboolean check_name(const char *name, GError **error)

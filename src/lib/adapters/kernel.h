@@ -128,6 +128,10 @@ GPtrArray *daxc_kernel_regions(DaxcKernel *kernel, GError **error);
 /* Returns: (transfer full) (element-type DaxcInstance): by region, then number. */
 GPtrArray *daxc_kernel_instances(DaxcKernel *kernel, GError **error);
 
+/* Both at once: reading them is most of what a look at the kernel costs. */
+gboolean daxc_kernel_look(DaxcKernel *kernel, GPtrArray **regions, GPtrArray **instances,
+			  GError **error);
+
 /* Returns: (transfer full): one instance; DAXC_ERROR_NOT_FOUND. */
 DaxcInstance *daxc_kernel_instance(DaxcKernel *kernel, const char *name, GError **error);
 

@@ -107,35 +107,55 @@ static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 	return TRUE;
 }
 
-/* In a transaction. */
-static gboolean recover(DaxcHost *host, GPtrArray *report, GError **error)
+/* In a transaction. Returns: (transfer full): how all is afterwards. */
+static DaxcSnapshot *recover(DaxcHost *host, GPtrArray *report, GError **error)
 {
 	g_autoptr(DaxcSnapshot) snapshot = NULL;
 
 	if (!daxc_ledger_boot(host->ledger, host->boot_id, error))
-		return FALSE;
+		return NULL;
 	snapshot = daxc_snapshot_new(host, error);
 	if (!snapshot)
-		return FALSE;
+		return NULL;
 	for (guint i = 0; i < snapshot->carvings->len; i++) {
 		if (!recover_one(host, snapshot, i, report, error))
-			return FALSE;
+			return NULL;
 	}
-	return TRUE;
+	if (report->len > 0)
+		return daxc_snapshot_new(host, error);
+	return g_steal_pointer(&snapshot);
+}
+
+/**
+ * begin_recovered:
+ * @report: what was finished or undone; that is committed already
+ *
+ * Returns: (transfer full) (nullable): a look at everything in the transaction
+ *   that it has begun; on failure there is none.
+ */
+static DaxcSnapshot *begin_recovered(DaxcHost *host, GPtrArray *report, GError **error)
+{
+	g_autoptr(DaxcSnapshot) snapshot = NULL;
+
+	if (!daxc_ledger_begin(host->ledger, error))
+		return NULL;
+	snapshot = recover(host, report, error);
+	for (guint i = 0; i < report->len; i++)
+		g_message("%s", (const char *)g_ptr_array_index(report, i));
+	if (snapshot && (report->len == 0 || (daxc_ledger_commit(host->ledger, error) &&
+					      daxc_ledger_begin(host->ledger, error))))
+		return g_steal_pointer(&snapshot);
+	daxc_ledger_rollback(host->ledger);
+	return NULL;
 }
 
 gboolean daxc_host_recover(DaxcHost *host, GPtrArray **report, GError **error)
 {
 	g_autoptr(GPtrArray) done = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(DaxcSnapshot) snapshot = begin_recovered(host, done, error);
 
-	if (!daxc_ledger_begin(host->ledger, error))
+	if (!snapshot || !daxc_ledger_commit(host->ledger, error))
 		return FALSE;
-	if (!recover(host, done, error) || !daxc_ledger_commit(host->ledger, error)) {
-		daxc_ledger_rollback(host->ledger);
-		return FALSE;
-	}
-	for (guint i = 0; i < done->len; i++)
-		g_message("%s", (const char *)g_ptr_array_index(done, i));
 	if (report)
 		*report = g_steal_pointer(&done);
 	return TRUE;
@@ -147,49 +167,75 @@ static gboolean is_others(const DaxcCarving *carving)
 	       maker_lives(carving);
 }
 
-/* Records that the domain's carvings are going, so that they go even if we die. */
-static GPtrArray *mark_releasing(DaxcHost *host, const char *uuid, GError **error)
+static gboolean holds_anything(const DaxcSnapshot *snapshot, const char *uuid)
 {
-	g_autoptr(GPtrArray) carvings = daxc_ledger_carvings(host->ledger, uuid, error);
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
 
-	if (!carvings)
-		return NULL;
-	for (guint i = 0; i < carvings->len; i++) {
-		DaxcCarving *carving = g_ptr_array_index(carvings, i);
+		if (strcmp(carving->uuid, uuid) == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
 
+/* Records that the domain's carvings are going, so that they go even if we die. */
+static gboolean mark_releasing(DaxcHost *host, const DaxcSnapshot *snapshot,
+			       const char *uuid, GError **error)
+{
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
+
+		if (strcmp(carving->uuid, uuid) != 0)
+			continue;
 		if (is_others(carving)) {
 			g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
 				    "guest %s: process %" G_GINT64_FORMAT
 				    " is at work on it: try again when it is done",
 				    carving->name, carving->pid);
-			return NULL;
+			return FALSE;
 		}
 		carving->state = DAXC_CARVING_RELEASING;
 		sign(host, carving);
 		if (!daxc_ledger_update(host->ledger, carving, error))
-			return NULL;
+			return FALSE;
 	}
-	return g_steal_pointer(&carvings);
+	return TRUE;
+}
+
+/* Takes one back that was seen a moment ago: it is looked at again, for names
+ * are reused. */
+static gboolean take_back_seen(DaxcHost *host, const DaxcCarving *carving,
+			       const DaxcInstance *seen, GError **error)
+{
+	g_autoptr(DaxcInstance) instance = NULL;
+
+	if (!seen)
+		return take_back(host, carving, NULL, error);
+	instance = daxc_kernel_instance(host->kernel, seen->name, error);
+	if (!instance)
+		return FALSE;
+	if (daxc_carving_matches(carving, instance))
+		return take_back(host, carving, instance, error);
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
+		    "guest %s cell %u: somebody else is changing %s: try again",
+		    carving->name, carving->plan->cell, seen->name);
+	return FALSE;
 }
 
 /* Takes back what is RELEASING by us; goes on past what is in use, which the
  * next caller then finds without a living maker. */
-static gboolean take_back_domain(DaxcHost *host, const char *uuid, GError **error)
+static gboolean take_back_domain(DaxcHost *host, const DaxcSnapshot *snapshot,
+				 const char *uuid, GError **error)
 {
-	g_autoptr(DaxcSnapshot) snapshot = daxc_snapshot_new(host, error);
 	g_autoptr(GError) first = NULL;
 
-	if (!snapshot)
-		return FALSE;
 	for (guint i = 0; i < snapshot->carvings->len; i++) {
 		DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
-		const DaxcInstance *instance = g_ptr_array_index(snapshot->found, i);
+		const DaxcInstance *seen = g_ptr_array_index(snapshot->found, i);
 		g_autoptr(GError) local = NULL;
 
 		if (strcmp(carving->uuid, uuid) != 0 ||
-		    carving->state != DAXC_CARVING_RELEASING)
-			continue;
-		if (take_back(host, carving, instance, &local))
+		    take_back_seen(host, carving, seen, &local))
 			continue;
 		carving->pid_start = 0;
 		if (!daxc_ledger_update(host->ledger, carving, error))
@@ -207,27 +253,20 @@ static gboolean take_back_domain(DaxcHost *host, const char *uuid, GError **erro
 	return TRUE;
 }
 
-static gboolean begin_recovered(DaxcHost *host, GError **error)
-{
-	return daxc_host_recover(host, NULL, error) &&
-	       daxc_ledger_begin(host->ledger, error);
-}
-
 gboolean daxc_host_release(DaxcHost *host, const char *uuid, GError **error)
 {
-	g_autoptr(GPtrArray) carvings = NULL;
+	g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(DaxcSnapshot) snapshot = begin_recovered(host, report, error);
 	gboolean ok;
 
-	if (!begin_recovered(host, error))
+	if (!snapshot)
 		return FALSE;
-	carvings = mark_releasing(host, uuid, error);
-	if (!carvings || carvings->len == 0) {
-		daxc_ledger_rollback(host->ledger);
-		return carvings != NULL;
-	}
-	ok = daxc_ledger_commit(host->ledger, error) &&
+	if (!holds_anything(snapshot, uuid))
+		return daxc_ledger_commit(host->ledger, error);
+	ok = mark_releasing(host, snapshot, uuid, error) &&
+	     daxc_ledger_commit(host->ledger, error) &&
 	     daxc_ledger_begin(host->ledger, error) &&
-	     take_back_domain(host, uuid, error);
+	     take_back_domain(host, snapshot, uuid, error);
 	daxc_ledger_rollback(host->ledger);
 	return ok;
 }
@@ -247,12 +286,12 @@ static DaxcCarving *intent_new(const DaxcHost *host, const DaxcRequest *request,
 }
 
 /* In a transaction: plans and records what will be made. */
-static GPtrArray *record_intent(DaxcHost *host, const DaxcRequest *request,
-				GError **error)
+static GPtrArray *record_intent(DaxcHost *host, const DaxcSnapshot *snapshot,
+				const DaxcRequest *request, GError **error)
 {
 	g_autoptr(GPtrArray) carvings =
 		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_carving_free);
-	g_autoptr(DaxcPlan) plan = daxc_host_plan(host, request, error);
+	g_autoptr(DaxcPlan) plan = daxc_snapshot_plan(host, snapshot, request, error);
 
 	if (!plan)
 		return NULL;
@@ -339,15 +378,32 @@ static gboolean make(DaxcHost *host, GPtrArray *carvings, GError **error)
 	       activate(host, carvings, error) && daxc_ledger_commit(host->ledger, error);
 }
 
+/* Like begin_recovered(), with nothing left of an earlier run of the domain. */
+static DaxcSnapshot *begin_fresh(DaxcHost *host, const char *uuid, GError **error)
+{
+	g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(DaxcSnapshot) snapshot = begin_recovered(host, report, error);
+
+	if (!snapshot || !holds_anything(snapshot, uuid))
+		return g_steal_pointer(&snapshot);
+	daxc_ledger_rollback(host->ledger);
+	if (!daxc_host_release(host, uuid, error))
+		return NULL;
+	g_clear_pointer(&snapshot, daxc_snapshot_free);
+	return begin_recovered(host, report, error);
+}
+
 GPtrArray *daxc_host_carve(DaxcHost *host, const DaxcRequest *request, GError **error)
 {
+	g_autoptr(DaxcSnapshot) snapshot = NULL;
 	g_autoptr(GPtrArray) carvings = NULL;
 
-	if (!daxc_request_check(request, error) ||
-	    !daxc_host_release(host, request->uuid, error) ||
-	    !daxc_ledger_begin(host->ledger, error))
+	if (!daxc_request_check(request, error))
 		return NULL;
-	carvings = record_intent(host, request, error);
+	snapshot = begin_fresh(host, request->uuid, error);
+	if (!snapshot)
+		return NULL;
+	carvings = record_intent(host, snapshot, request, error);
 	if (!carvings || !daxc_ledger_commit(host->ledger, error)) {
 		daxc_ledger_rollback(host->ledger);
 		return NULL;

@@ -213,23 +213,11 @@ GPtrArray *daxc_host_find(DaxcHost *host, const char *uuid, GError **error)
 DaxcPlan *daxc_host_plan(DaxcHost *host, const DaxcRequest *request, GError **error)
 {
 	g_autoptr(DaxcSnapshot) snapshot = NULL;
-	g_autoptr(DaxcLayout) layout = NULL;
 
 	if (!daxc_request_check(request, error))
 		return NULL;
 	snapshot = daxc_snapshot_new(host, error);
-	if (!snapshot)
-		return NULL;
-	if (snapshot->regions->len == 0) {
-		g_set_error(error, DAXC_ERROR, DAXC_ERROR_UNSUPPORTED,
-			    "this host has no dax region: load dax_hmem with "
-			    "region_idle=1 and device_dax, and see `daxcolor doctor`");
-		return NULL;
-	}
-	layout = daxc_snapshot_layout(host, snapshot, error);
-	if (!layout)
-		return NULL;
-	return daxc_plan_new(layout, request, error);
+	return snapshot ? daxc_snapshot_plan(host, snapshot, request, error) : NULL;
 }
 
 /* Looks a granule up in what the ledger knows, both in order of address. */

@@ -75,6 +75,10 @@ DaxcConfig *daxc_load_config(const char *option, GError **error);
  * read-only ledger could not be told yet. */
 void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id);
 
+/* daxc_host_plan() on a look that was taken already; @request was checked. */
+DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
+			     const DaxcRequest *request, GError **error);
+
 /* Start of process @pid in clock ticks after boot, 0 when there is no such one. */
 guint64 daxc_process_start(gint64 pid);
 

@@ -96,11 +96,8 @@ DaxcSnapshot *daxc_snapshot_new(DaxcHost *host, GError **error)
 	snapshot->granules = daxc_ledger_granules(host->ledger, error);
 	if (!snapshot->granules)
 		return NULL;
-	snapshot->regions = daxc_kernel_regions(host->kernel, error);
-	if (!snapshot->regions)
-		return NULL;
-	snapshot->instances = daxc_kernel_instances(host->kernel, error);
-	if (!snapshot->instances)
+	if (!daxc_kernel_look(host->kernel, &snapshot->regions, &snapshot->instances,
+			      error))
 		return NULL;
 	daxc_carvings_of_boot(snapshot->carvings, host->boot_id);
 	sort_out(snapshot);
@@ -214,4 +211,19 @@ DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
 	    !use_unknown(layout, snapshot->unknown, error))
 		return NULL;
 	return g_steal_pointer(&layout);
+}
+
+DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
+			     const DaxcRequest *request, GError **error)
+{
+	g_autoptr(DaxcLayout) layout = NULL;
+
+	if (snapshot->regions->len == 0) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_UNSUPPORTED,
+			    "this host has no dax region: load dax_hmem with "
+			    "region_idle=1 and device_dax, and see `daxcolor doctor`");
+		return NULL;
+	}
+	layout = daxc_snapshot_layout(host, snapshot, error);
+	return layout ? daxc_plan_new(layout, request, error) : NULL;
 }
