@@ -100,6 +100,17 @@ static guint instances_with_memory(DaxcHost *host)
 	return n;
 }
 
+/* Those that are no seed, empty ones too. */
+static guint instances_made(DaxcHost *host)
+{
+	g_autoptr(GPtrArray) instances = daxc_host_instances(host, NULL);
+	guint n = 0;
+
+	for (guint i = 0; i < instances->len; i++)
+		n += !((DaxcInstance *)g_ptr_array_index(instances, i))->seed;
+	return n;
+}
+
 static guint carvings(DaxcHost *host)
 {
 	g_autoptr(GPtrArray) all = daxc_host_carvings(host, NULL);
@@ -266,9 +277,35 @@ START_TEST(what_a_dead_process_left_is_undone)
 		f.host = open_host(&f, TRUE);
 		ck_assert(daxc_host_recover(f.host, NULL, &error));
 		ck_assert_uint_eq(carvings(f.host), done ? 1 : 0);
-		ck_assert_uint_eq(instances_with_memory(f.host), done ? 1 : 0);
+		ck_assert_uint_eq(instances_made(f.host), done ? 1 : 0);
 		g_clear_pointer(&f.host, daxc_host_free);
 	}
+	teardown(&f);
+}
+END_TEST
+
+/* Another process is between its intent and its last step. */
+START_TEST(the_work_of_a_living_process_is_left_alone)
+{
+	Fixture f = setup(FALSE);
+	g_autoptr(DaxcRequest) request = request_new(1, "red", GIB);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) made = daxc_host_carve(f.host, request, &error);
+	DaxcCarving *carving = g_ptr_array_index(made, 0);
+
+	carving->state = DAXC_CARVING_INTENT;
+	carving->pid = getppid();
+	carving->pid_start = daxc_process_start(carving->pid);
+	ck_assert_uint_ne(carving->pid_start, 0);
+	ck_assert(daxc_ledger_begin(f.host->ledger, &error));
+	ck_assert(daxc_ledger_update(f.host->ledger, carving, &error));
+	ck_assert(daxc_ledger_commit(f.host->ledger, &error));
+
+	ck_assert(daxc_host_recover(f.host, NULL, &error));
+	ck_assert_uint_eq(instances_made(f.host), 1);
+	ck_assert(!daxc_host_release(f.host, request->uuid, &error));
+	unit_assert_error(error, DAXC_ERROR_BUSY, "is at work on it");
+	ck_assert_uint_eq(instances_made(f.host), 1);
 	teardown(&f);
 }
 END_TEST
@@ -400,6 +437,7 @@ int main(void)
 	tcase_add_test(tcase, a_held_instance_is_not_taken_back);
 	tcase_add_test(tcase, nobody_gets_the_color_of_an_unknown_instance);
 	tcase_add_test(tcase, what_a_dead_process_left_is_undone);
+	tcase_add_test(tcase, the_work_of_a_living_process_is_left_alone);
 	tcase_add_test(tcase, a_random_walk_keeps_the_promise);
 	return unit_run(suite);
 }
