@@ -17,5 +17,5 @@ cat >"$map" <<'JSON'
              {"page_offset":1073741824,"start":8589934592,"end":9663676415,"size":1073741824}]}
 JSON
 "$build/tests/bench/bench-exec" "$rounds" /dev/null \
-  "carve and release 2 x 1 GiB: daxctl=sh -c 'daxctl create-device -r 0 -a 1g --input $map && daxctl disable-device dax0.1 && daxctl destroy-device dax0.1'" \
+  "carve and release 2 x 1 GiB: daxctl=sh -c 'exec 2>/dev/null; daxctl create-device -r 0 -a 1g --input $map && daxctl disable-device dax0.1 && daxctl destroy-device dax0.1'" \
   "carve and release 2 x 1 GiB: daxcolor=sh -c 'daxcolor --config $config carve --size 2G --tenant bench --name bench && daxcolor --config $config release bench'"
