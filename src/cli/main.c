@@ -243,7 +243,7 @@ int main(int argc, char **argv)
 	status = run_verb(verb, argc, argv);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		fputs("daxcolor: cannot write to stdout\n", stderr);
-		return status == CLI_DONE ? CLI_FAILED : status;
+		return (int)(status == CLI_DONE ? CLI_FAILED : status);
 	}
 	return status;
 }

@@ -95,7 +95,8 @@ static Tenant *tenant_of(Map *map, const char *name)
 		return g_ptr_array_index(map->tenants, GPOINTER_TO_UINT(found) - 1);
 	tenant = g_new0(Tenant, 1);
 	tenant->name = g_strdup(name);
-	tenant->symbol = index < sizeof(letters) - 1 ? letters[index] : SYMBOL_MORE;
+	tenant->symbol =
+		(char)(index < sizeof(letters) - 1 ? letters[index] : SYMBOL_MORE);
 	tenant->guests = g_ptr_array_new();
 	g_ptr_array_add(map->tenants, tenant);
 	g_hash_table_insert(map->by_name, tenant->name, GUINT_TO_POINTER(index + 1));

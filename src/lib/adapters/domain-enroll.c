@@ -115,12 +115,12 @@ static char *apply_edits(const Domain *domain, GArray *edits)
 	for (guint i = 0; i < edits->len; i++) {
 		const Edit *edit = &g_array_index(edits, Edit, i);
 
-		g_string_append_len(text, domain->xml + done, edit->at - done);
+		g_string_append_len(text, domain->xml + done, (gssize)(edit->at - done));
 		if (edit->insert)
 			g_string_append(text, edit->insert);
 		done = edit->at + edit->remove;
 	}
-	g_string_append_len(text, domain->xml + done, domain->length - done);
+	g_string_append_len(text, domain->xml + done, (gssize)(domain->length - done));
 	return g_string_free(text, FALSE);
 }
 

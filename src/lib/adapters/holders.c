@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* Looks through /proc for processes that have a character device open or mapped. */
-#include <config.h>
+#define _GNU_SOURCE
 
 #include "adapters/holders.h"
 

@@ -285,7 +285,7 @@ static gboolean replace(const char *path, const char *old, const char *new,
 	g_autofree char *copy = g_strconcat(path, ".daxcolor-old", NULL);
 	struct stat st = {.st_mode = 0600};
 	gboolean exists = stat(path, &st) == 0;
-	int mode = st.st_mode & 0777;
+	int mode = (int)(st.st_mode & 0777);
 
 	if (exists && !g_file_set_contents_full(
 			      copy, old, -1, G_FILE_SET_CONTENTS_CONSISTENT, mode, error))

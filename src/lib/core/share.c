@@ -170,7 +170,7 @@ static guint64 push_path(Flow *flow, guint last, guint64 amount)
 /* Whether the first @cells cells fit, given the groups each of them uses. */
 static gboolean flow_fits(Search *search, const GArray *groups, guint cells)
 {
-	g_autofree guint64 *amounts = g_new0(guint64, groups->len * search->n);
+	g_autofree guint64 *amounts = g_new0(guint64, (gsize)groups->len * search->n);
 	g_autofree guint64 *room = g_new(guint64, groups->len);
 	g_autofree gint *via_cell = g_new(gint, groups->len);
 	gint via_group[DAXC_SHARE_MAX];
@@ -456,7 +456,7 @@ static void finish(Search *search, const DaxcStock *stock)
 	}
 	for (guint k = 0; k < search->groups->len; k++)
 		hand_out(search, group_at(search->groups, k),
-			 search->flow + k * search->n);
+			 search->flow + (gsize)k * search->n);
 	for (guint i = 0; i < search->n; i++) {
 		DaxcChoice *choice = &search->cells[i]->choice;
 
