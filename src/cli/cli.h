@@ -2,6 +2,8 @@
 /* What the verbs of the command share. */
 #pragma once
 
+#include <json-glib/json-glib.h>
+
 #include <daxcolor/daxcolor.h>
 
 typedef enum {
@@ -71,3 +73,13 @@ CliStatus cli_usage_error(const Cli *cli, GError *error);
 
 /* Returns: (nullable): the host; on NULL the reason was said. */
 DaxcHost *cli_open(const Cli *cli, gboolean read_only);
+
+/**
+ * cli_look:
+ * @build: the document that --json prints
+ * @print: the same for people
+ *
+ * The whole of a verb that only looks at the host.
+ */
+CliStatus cli_look(const Cli *cli, JsonNode *(*build)(DaxcHost *host, GError **error),
+		   void (*print)(JsonNode *document));

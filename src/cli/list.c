@@ -46,20 +46,7 @@ static void print_text(JsonNode *document)
 
 static CliStatus run(Cli *cli, int argc, char **argv)
 {
-	g_autoptr(DaxcHost) host = cli_open(cli, TRUE);
-	g_autoptr(JsonNode) document = NULL;
-	GError *error = NULL;
-
-	if (!host)
-		return CLI_FAILED;
-	document = build(host, &error);
-	if (!document)
-		return cli_fail(cli, NULL, error);
-	if (cli->json)
-		cli_print_json(document);
-	else
-		print_text(document);
-	return CLI_DONE;
+	return cli_look(cli, build, print_text);
 }
 
 const CliVerb cli_list = {

@@ -112,6 +112,25 @@ DaxcHost *cli_open(const Cli *cli, gboolean read_only)
 	return host;
 }
 
+CliStatus cli_look(const Cli *cli, JsonNode *(*build)(DaxcHost *host, GError **error),
+		   void (*print)(JsonNode *document))
+{
+	g_autoptr(DaxcHost) host = cli_open(cli, TRUE);
+	g_autoptr(JsonNode) document = NULL;
+	GError *error = NULL;
+
+	if (!host)
+		return CLI_FAILED;
+	document = build(host, &error);
+	if (!document)
+		return cli_fail(cli, NULL, error);
+	if (cli->json)
+		cli_print_json(document);
+	else
+		print(document);
+	return CLI_DONE;
+}
+
 /* What the library reports goes where it does not disturb a document. */
 static GLogWriterOutput write_log(GLogLevelFlags level, const GLogField *fields, gsize n,
 				  gpointer data)

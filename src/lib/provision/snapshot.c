@@ -205,7 +205,6 @@ DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
 {
 	g_autoptr(DaxcLayout) layout = daxc_layout_new(host->geometry, snapshot->regions);
 
-	add_distances(host, layout, snapshot->regions);
 	if (!use_carvings(layout, snapshot, error) ||
 	    !use_bad(layout, snapshot->granules, error) ||
 	    !use_unknown(layout, snapshot->unknown, error))
@@ -225,5 +224,8 @@ DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
 		return NULL;
 	}
 	layout = daxc_snapshot_layout(host, snapshot, error);
-	return layout ? daxc_plan_new(layout, request, error) : NULL;
+	if (!layout)
+		return NULL;
+	add_distances(host, layout, snapshot->regions);
+	return daxc_plan_new(layout, request, error);
 }
