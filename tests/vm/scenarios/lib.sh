@@ -243,6 +243,85 @@ nothing_left() {
   return 1
 }
 
+# The cache of node 1 in 64 colors of 64 MiB: guests that are quickly zeroed. More lines for
+# section [daxcolor] as arguments.
+small_granules() {
+  mkdir -p /etc/daxcolor
+  {
+    printf '[daxcolor]\n'
+    [ $# = 0 ] || printf '%s\n' "$@"
+    printf '[cache 1]\nsize = 4GiB\ngranule = 64MiB\n'
+  } >/etc/daxcolor/daxcolor.conf
+}
+
+# Whether this build's daxcolor VERB has --OPTION; without one, whether it has VERB.
+knows() {
+  daxcolor "$1" --help 2>/dev/null | grep -q -- "${2:+--$2}"
+}
+
+ledger() {
+  sqlite3 -readonly /var/lib/daxcolor/ledger.db "$@"
+}
+
+# Instances without memory that an interrupted carving left; seeds belong to the kernel.
+empty_instances() {
+  local device region
+  for device in /sys/bus/dax/devices/dax*; do
+    region=$(dirname "$(readlink -f "$device")")/dax_region
+    [ "$(cat "$device/size")" != 0 ] || [ "${device##*/}" = "$(cat "$region/seed" 2>/dev/null)" ] ||
+      [ "${device##*.}" = 0 ] || printf '%s\n' "${device##*/}"
+  done | tr '\n' ' '
+}
+
+# explained: every instance that holds memory is an active carving's, with exactly its
+# granules; every active carving has its instance; nothing is half made; the database is whole.
+# Reads the ledger's tables, and asks daxcolor nothing.
+explained() {
+  local instance start end carving known problems=0 row
+  problem() {
+    printf '%s\n' "$*"
+    problems=1
+  }
+  [ "$(ledger 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ] || problem "the ledger is damaged"
+  while read -r row; do
+    [ -z "$row" ] || problem "half made: carving $row"
+  done < <(ledger "SELECT id, name, state FROM carving WHERE state <> 'active'")
+  known=' '
+  while IFS='|' read -r carving instance; do
+    [ -n "$carving" ] || continue
+    known+="$instance "
+    [ -e "/sys/bus/dax/devices/$instance" ] || { problem "carving $carving: no instance $instance"; continue; }
+    [ "$(extents_of "$instance" | expand_extents)" = "$(ledger "SELECT start || ' ' || (start + size)
+      FROM granule WHERE carving = $carving ORDER BY page_order" | expand_granules)" ] ||
+      problem "carving $carving: $instance has other memory"
+  done < <(ledger "SELECT id, instance FROM carving WHERE state = 'active'")
+  for instance in $(kernel_instances); do
+    [[ $known == *" $instance "* ]] || problem "instance $instance is nobody's"
+  done
+  [ -z "$(empty_instances)" ] || problem "empty instances: $(empty_instances)"
+  [ "$(ledger "SELECT count(*) FROM granule WHERE state = 'held' AND carving IS NULL")" = 0 ] ||
+    problem "granules are held by nobody"
+  return "$problems"
+}
+
+# Ranges as 2 MiB units, so that neighbors need not be merged alike.
+expand_extents() {
+  while read -r start end; do seq "$start" $((1 << 21)) "$end"; done
+}
+
+expand_granules() {
+  while read -r start end; do seq "$start" $((1 << 21)) $((end - 1)); done
+}
+
+# timed COMMAND...: its output to stderr; its status; milliseconds in $milliseconds.
+timed() {
+  local begin=${EPOCHREALTIME/./} status=0
+  "$@" >&2 || status=$?
+  # shellcheck disable=SC2034 # for the caller
+  milliseconds=$(((${EPOCHREALTIME/./} - begin) / 1000))
+  return "$status"
+}
+
 comes_to_nothing() {
   wait_for "${1:-30}" nothing_left
   nothing_left
