@@ -169,8 +169,7 @@ instances_of() {
 extents_of() {
   local mapping
   for mapping in "/sys/bus/dax/devices/$1"/mapping[0-9]*; do
-    printf '%d %d %d\n' "$(cat "$mapping/page_offset")" \
-      "$(cat "$mapping/start")" "$(cat "$mapping/end")"
+    printf '%d %d %d\n' "$(<"$mapping/page_offset")" "$(<"$mapping/start")" "$(<"$mapping/end")"
   done | sort -n | cut -d ' ' -f 2-
 }
 
@@ -223,7 +222,7 @@ in_cgroup_of() {
 kernel_instances() {
   local device
   for device in /sys/bus/dax/devices/dax*; do
-    [ "$(cat "$device/size")" = 0 ] || printf '%s\n' "${device##*/}"
+    [ "$(<"$device/size")" = 0 ] || printf '%s\n' "${device##*/}"
   done | tr '\n' ' '
 }
 
@@ -263,13 +262,18 @@ ledger() {
   sqlite3 -readonly /var/lib/daxcolor/ledger.db "$@"
 }
 
-# Instances without memory that an interrupted carving left; seeds belong to the kernel.
+# The same, as it lies there after a crash: looking must not roll its journal back.
+peek() {
+  rm -rf /run/peek
+  cp -r /var/lib/daxcolor /run/peek
+  sqlite3 /run/peek/ledger.db "$@"
+}
+
+# Instances without memory that an interrupted carving left; the kernel never deletes daxR.0.
 empty_instances() {
-  local device region
+  local device
   for device in /sys/bus/dax/devices/dax*; do
-    region=$(dirname "$(readlink -f "$device")")/dax_region
-    [ "$(cat "$device/size")" != 0 ] || [ "${device##*/}" = "$(cat "$region/seed" 2>/dev/null)" ] ||
-      [ "${device##*.}" = 0 ] || printf '%s\n' "${device##*/}"
+    [ "$(<"$device/size")" != 0 ] || [ "${device##*.}" = 0 ] || printf '%s\n' "${device##*/}"
   done | tr '\n' ' '
 }
 
@@ -291,8 +295,9 @@ explained() {
     [ -n "$carving" ] || continue
     known+="$instance "
     [ -e "/sys/bus/dax/devices/$instance" ] || { problem "carving $carving: no instance $instance"; continue; }
-    [ "$(extents_of "$instance" | expand_extents)" = "$(ledger "SELECT start || ' ' || (start + size)
-      FROM granule WHERE carving = $carving ORDER BY page_order" | expand_granules)" ] ||
+    [ "$(extents_of "$instance" | awk '{ printf "%.0f %.0f\n", $1, $2 + 1 }' | merged)" = \
+      "$(ledger "SELECT start || ' ' || (start + size) FROM granule WHERE carving = $carving
+        ORDER BY page_order" | merged)" ] ||
       problem "carving $carving: $instance has other memory"
   done < <(ledger "SELECT id, instance FROM carving WHERE state = 'active'")
   for instance in $(kernel_instances); do
@@ -304,13 +309,10 @@ explained() {
   return "$problems"
 }
 
-# Ranges as 2 MiB units, so that neighbors need not be merged alike.
-expand_extents() {
-  while read -r start end; do seq "$start" $((1 << 21)) "$end"; done
-}
-
-expand_granules() {
-  while read -r start end; do seq "$start" $((1 << 21)) $((end - 1)); done
+# Ranges as "START END", END exclusive, with neighbors merged.
+merged() {
+  awk '{ if (NR > 1 && $1 == end) { end = $2; next } if (NR > 1) print start, end; start = $1; end = $2 }
+    END { if (NR) print start, end }' OFMT=%.0f CONVFMT=%.0f
 }
 
 # timed COMMAND...: its output to stderr; its status; milliseconds in $milliseconds.

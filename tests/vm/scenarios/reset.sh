@@ -27,7 +27,7 @@ bring_together() {
 }
 
 found_states() {
-  ledger 'SELECT state, count(*) FROM carving GROUP BY state' | tr '\n|' ' =' || :
+  peek 'SELECT state, count(*) FROM carving GROUP BY state' | tr '\n|' ' =' || :
 }
 
 no_stale_nodes() {
@@ -49,8 +49,9 @@ define_guests() {
 
 after_reset() {
   printf '# round %s: before recovery the ledger has: %s\n' "$round" "$(found_states)"
-  check "round $round: recovery succeeds" timed bring_together
-  timed bring_together 2>/dev/null
+  timed bring_together 2>/run/recovery
+  same "round $round: recovery succeeds" 0 $?
+  sed 's/^/# /' /run/recovery
   printf '# round %s: recovery took %s ms\n' "$round" "$milliseconds"
   check "round $round: ledger and kernel agree" explained
   same "round $round: no guest holds anything" 0 "$(ledger_rows)"
@@ -77,7 +78,16 @@ probe() {
   check "round $round: it writes and reads back every page" says probe 'daxcolor-guest: [0-9]+ pages ok.?$'
   [ "$failures" = 0 ] || tail -n 3 "$CONSOLES/probe" | sed 's/^/# /'
   destroy probe
-  check "round $round: all of it comes back" comes_to_nothing
+  check "round $round: all of it comes back" wait_for 30 nothing_held
+  same "round $round: the kernel has no instances when it has stopped" "" "$(kernel_instances)"
+}
+
+nothing_held() {
+  [ "$(ledger_rows)" = 0 ]
+}
+
+something_held() {
+  ! nothing_held
 }
 
 churn() {
@@ -102,7 +112,7 @@ keep_busy() {
     RANDOM=$((RANDOM + 1))
   done
   scrub_now_and_then &
-  wait_for 60 test "$(ledger_rows)" -gt 0
+  wait_for 60 something_held
   echo "# round $round: busy"
 }
 
@@ -124,14 +134,21 @@ stop_at() {
   check "round $round: $verb is stopped in the middle" wait_text /run/trace 'stopped by SIGSTOP' 30
 }
 
+at() {
+  printf '# round %s: at %s s: %s\n' "$round" "$(cut -d ' ' -f 1 /proc/uptime)" "$1"
+}
+
 small_granules
+at prepared
 daxcolor doctor --fix >/dev/null
 install_guest "$payload"
 [ "$round" = 1 ] || after_reset
 start_libvirtd
+at "libvirtd is up"
 [ "$round" != 1 ] || define_guests
 check "round $round: the doctor is content" daxcolor doctor
 [ "$round" = 1 ] || probe
+at probed
 case $how in
   cut)
     keep_busy
