@@ -37,6 +37,8 @@ static const char *error_code_name(const GError *error)
 		[DAXC_ERROR_KERNEL] = "kernel",
 		[DAXC_ERROR_LEDGER] = "ledger",
 		[DAXC_ERROR_FAILED] = "failed",
+		[DAXC_ERROR_MEMORY] = "memory",
+		[DAXC_ERROR_CANCELED] = "canceled",
 	};
 
 	if (error->domain == DAXC_ERROR && error->code >= 0 &&

@@ -331,7 +331,8 @@ static gboolean zero_instances(DaxcHost *host, GPtrArray *carvings, GError **err
 	for (guint i = 0; i < carvings->len; i++) {
 		const DaxcCarving *carving = g_ptr_array_index(carvings, i);
 
-		if (!daxc_kernel_zero(host->kernel, carving->instance, error)) {
+		if (!daxc_kernel_zero(host->kernel, carving->instance, 0,
+				      carving->plan->size, NULL, NULL, error)) {
 			g_prefix_error(error, "cell %u: ", carving->plan->cell);
 			return FALSE;
 		}
