@@ -847,6 +847,7 @@ static gboolean is_poisoned(const Sim *sim, guint64 address, guint64 size, guint
 {
 	gboolean found = FALSE;
 
+	*where = 0;
 	for (guint i = 0; i < sim->poison->len; i++) {
 		guint64 poison = g_array_index(sim->poison, guint64, i);
 
