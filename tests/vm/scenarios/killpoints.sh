@@ -115,7 +115,7 @@ kill_all() {
   done
 }
 
-small_granules
+small_granules 64
 domain victim 256 "$(tenant red "<daxcolor:cell id='0' list='0,1'/>")" >/run/victim.xml
 whole=$(cat "$(dirname "$(readlink -f "$REGION")")/dax_region/available_size")
 syncs=$(calls_of run_carve | grep -c '^fdatasync')
@@ -139,6 +139,6 @@ check "points were reached: $points" test "$points" -ge "$(if [ "$POINTS" = all 
 check "nothing is left" nothing_left
 same "the region is whole again" "$whole" \
   "$(cat "$(dirname "$(readlink -f "$REGION")")/dax_region/available_size")"
-check "all of it can be had" daxcolor plan --size 8G --tenant everybody --node 1
+check "all of it can be had" daxcolor plan --size 1G --tenant everybody --node 1
 rm -f /etc/daxcolor/daxcolor.conf
 finish

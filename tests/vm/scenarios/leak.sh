@@ -44,7 +44,7 @@ found_by() {
   sed -n 's/.*search [^:]*: \([0-9]*\) pages found, \([0-9]*\) pages not zero.*/\1 \2/p' "$CONSOLES/$1"
 }
 
-small_granules
+small_granules 64
 for ((round = 1; round <= GUEST_ROUNDS; round++)); do
   guest_after_guest "a$round" "b$round"
   read -r found used <<<"$(found_by "b$round")"
@@ -52,16 +52,12 @@ for ((round = 1; round <= GUEST_ROUNDS; round++)); do
   check "guests, round $round: no more than the firmware's $used pages are not zero" test "$used" -lt 100
 done
 
-small_granules 'zero = never'
+small_granules 64 'zero = never'
 guest_after_guest never1 never2
 read -r found used <<<"$(found_by never2)"
 check "guests, without zeroing: the pattern is found (in $found pages)" test "$found" -gt 60000
 
 # ---- a process in the guest's place ----
-
-tiny_granules() {
-  printf '[daxcolor]\n%s\n[cache 1]\nsize = 4GiB\ngranule = 2MiB\n' "${1:-}" >/etc/daxcolor/daxcolor.conf
-}
 
 # occupy TENANT: carves, looks and fills, is killed, releases. Prints the ranges and what the
 # occupant found.
@@ -105,7 +101,7 @@ occupied_in_turn() {
   done
 }
 
-tiny_granules
+small_granules 2
 occupied_in_turn "$PROCESS_ROUNDS" >/run/rounds 2>/run/rounds.err
 same "processes: all rounds went well" "" "$(grep -v 'occupant: ' /run/rounds; cat /run/rounds.err)"
 same "processes: $PROCESS_ROUNDS rounds" "$PROCESS_ROUNDS" "$(wc -l </run/rounds)"
@@ -113,7 +109,7 @@ same "processes: all on the very same memory, all of it zero" 1 "$(sort -u /run/
 same "processes: words found in $PROCESS_ROUNDS rounds" "1048576 words, 0 of the pattern, 0 not zero" \
   "$(sed 's/.*occupant: //' /run/rounds | sort -u)"
 
-tiny_granules 'zero = never'
+small_granules 2 'zero = never'
 occupied_in_turn 2 >/run/rounds
 same "processes, without zeroing: all of the pattern is found" \
   "1048576 words, 1048576 of the pattern, 1048576 not zero" \

@@ -242,14 +242,23 @@ nothing_left() {
   return 1
 }
 
-# The cache of node 1 in 64 colors of 64 MiB: guests that are quickly zeroed. More lines for
-# section [daxcolor] as arguments.
+# small_granules MIB [LINE...]: only a little of the region is used, so that all of it is quickly
+# zeroed and searched: 8 colors of 2 granules of MIB each. Colors 0 and 1 are two ranges of 2 * MIB.
+# LINEs are for section [daxcolor].
 small_granules() {
+  local size=$(($1 << 20)) base color ranges=''
+  shift
+  for base in $REGION_START $((REGION_START + 4 * GIB)); do
+    for color in {0..7}; do
+      printf -v ranges '%s0x%x-0x%x:%d; ' "$ranges" $((base + color * size)) \
+        $((base + (color + 1) * size - 1)) "$color"
+    done
+  done
   mkdir -p /etc/daxcolor
   {
     printf '[daxcolor]\n'
     [ $# = 0 ] || printf '%s\n' "$@"
-    printf '[cache 1]\nsize = 4GiB\ngranule = 64MiB\n'
+    printf '[cache 1]\nkind = ranges\ngranule = %d\nranges = %s\n' "$size" "${ranges%; }"
   } >/etc/daxcolor/daxcolor.conf
 }
 

@@ -43,7 +43,7 @@ define_guests() {
   define red2 256 "$(tenant red "<daxcolor:cell id='0' list='4,5'/>")" cmdline="pattern=$PATTERN then=hang"
   define probe 768 "$(tenant probe "<daxcolor:cell id='0' list='0-5'/>")" cmdline="search=$PATTERN then=hang"
   ! knows reserve || check "round 1: two colors are reserved for tenant acme" \
-    daxcolor reserve acme --node 1 --color-list 60,61
+    daxcolor reserve acme --node 1 --color-list 6,7
   sync -f /var/lib/daxcolor
 }
 
@@ -64,8 +64,8 @@ after_reset() {
     check "round $round: no stale device node in a memory directory" no_stale_nodes
   fi
   if knows reserve; then
-    same "round $round: the reserved colors are still acme's" "60 61" \
-      "$(daxcolor reserve --json | jq -r '[.. | objects | select(.tenant? == "acme") | .color? // empty] | sort | map(tostring) | join(" ")')"
+    same "round $round: the reserved colors are still acme's" "6 7" \
+      "$(daxcolor reserve --json | jq -r '.reservations[] | select(.tenant == "acme") | .colors | map(tostring) | join(" ")')"
   fi
 }
 
@@ -138,7 +138,7 @@ at() {
   printf '# round %s: at %s s: %s\n' "$round" "$(cut -d ' ' -f 1 /proc/uptime)" "$1"
 }
 
-small_granules
+small_granules 64
 at prepared
 daxcolor doctor --fix >/dev/null
 install_guest "$payload"
