@@ -19,10 +19,9 @@ bad_granules() {
   ledger "SELECT printf('0x%x', start) FROM granule WHERE state = 'bad' ORDER BY start" | tr '\n' ' '
 }
 
-# says_bad REGEX VERB
-says_bad() {
+doctor_says() {
   local output
-  output=$(daxcolor "$2" 2>&1 || :)
+  output=$(daxcolor doctor 2>&1)
   grep -E "$1" <<<"$output" || { printf '%s\n' "$output"; return 1; }
 }
 
@@ -41,7 +40,7 @@ lacks() {
 
 small_granules 64
 modprobe hwpoison-inject
-check "nothing has failed, says the doctor" says_bad 'ok .*no granule is bad' doctor
+check "nothing has failed, says the doctor" doctor_says 'ok .*no granule is bad'
 
 # Colors 0 and 1: ranges from 4 GiB and from 8 GiB. The page is in the second one.
 readonly PROCESS_PAGE=$((0x204123000)) GUEST_PAGE=$((0x20a321000))
@@ -52,10 +51,10 @@ fail_page $PROCESS_PAGE
 printf '# %s\n' "$(dmesg | grep 'Memory failure' | tail -n 1)"
 check "recover reads of it in the kernel's log" daxcolor recover
 same "exactly its granule is bad" "0x204000000 " "$(bad_granules)"
-check "colors says so" says_bad BADRE colors
-check "the doctor says so" says_bad "failed memory: .*bad" doctor
+check "the doctor says so" doctor_says 'memory of 1 granule failed'
 same "the process keeps what it has" 1 "$(ledger_rows)"
 daxcolor release "$(uuid_of first)" >/dev/null
+same "colors says so" 1 "$(daxcolor colors --json | jq '[.. | objects | .bad? | numbers] | add')"
 same "it is bad when nobody has it, too" "0x204000000 " "$(bad_granules)"
 refused "its color has no room for as much again" 'bad|free|needs' carve_on second 256M 0,1
 check "the rest can be had" carve_on second 192M 0,1

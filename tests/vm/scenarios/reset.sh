@@ -59,7 +59,7 @@ after_reset() {
   same "round $round: nothing is held" 0 "$(ledger "SELECT count(*) FROM granule WHERE state = 'held'")"
   same "round $round: nothing counts as clean after a boot" 0 \
     "$(ledger "SELECT count(*) FROM granule WHERE state = 'clean'")"
-  same "round $round: list shows nothing" 0 "$(daxcolor list --json | jq '[.. | objects | select(has("instance"))] | length')"
+  same "round $round: list shows nothing" 0 "$(daxcolor list --json | jq '.carvings + .foreign | length')"
   if knows recover boot; then
     check "round $round: no stale device node in a memory directory" no_stale_nodes
   fi
