@@ -66,11 +66,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcInstance, daxc_instance_free)
  * @DAXC_CARVING_INTENT: recorded, being made; its maker may have died
  * @DAXC_CARVING_ACTIVE: the kernel has it and a guest may use it
  * @DAXC_CARVING_RELEASING: being taken back; its granules are not free yet
+ * @DAXC_CARVING_SCRUBBING: free granules that a scrubber has taken for a moment,
+ *   to zero them; no guest's and no tenant's
  */
 typedef enum {
 	DAXC_CARVING_INTENT,
 	DAXC_CARVING_ACTIVE,
 	DAXC_CARVING_RELEASING,
+	DAXC_CARVING_SCRUBBING,
 } DaxcCarvingState;
 
 /**
@@ -94,9 +97,11 @@ typedef enum {
  * @id: the ledger's number
  * @instance: (nullable): "daxR.N", NULL until the kernel has made it
  * @plan: cell, region, node, size, align, granules, extents
- * @pid, @pid_start: maker of an INTENT or RELEASING record (process id and
- *   its start in clock ticks after boot), to see whether it still lives
+ * @pid, @pid_start: maker of a record that is not ACTIVE (process id and its
+ *   start in clock ticks after boot), to see whether it still lives
  * @boot_id: the boot in which it was made; the kernel forgets ranges at reboot
+ * @zeroed: all of its memory held zeros when its guest got it, or bytes of its
+ *   own tenant: what it leaves behind is nobody else's
  */
 typedef struct {
 	gint64 id;
@@ -109,6 +114,7 @@ typedef struct {
 	gint64 pid;
 	guint64 pid_start;
 	char *boot_id;
+	gboolean zeroed;
 } DaxcCarving;
 
 void daxc_carving_free(DaxcCarving *carving);
@@ -116,6 +122,24 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcCarving, daxc_carving_free)
 
 const char *daxc_carving_state_name(DaxcCarvingState state);
 const char *daxc_granule_state_name(DaxcGranuleState state);
+
+/**
+ * DaxcReservation: colors that are a tenant's, whether it holds memory or not.
+ * @node: names the cache domain
+ * @colors: (element-type guint32): ascending
+ * @of, @granule: number of colors and bytes of a granule when it was made: with
+ *   another geometry the same numbers would be other memory
+ */
+typedef struct {
+	char *tenant;
+	gint node;
+	GArray *colors;
+	guint32 of;
+	guint64 granule;
+} DaxcReservation;
+
+void daxc_reservation_free(DaxcReservation *reservation);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcReservation, daxc_reservation_free)
 
 /**
  * DaxcColorUse: one color of one cache domain, and who has it.
