@@ -284,6 +284,41 @@ START_TEST(what_a_dead_process_left_is_undone)
 }
 END_TEST
 
+/* The same for one that dies while it takes back: also an instance that it had
+ * emptied already is nobody's. */
+START_TEST(what_a_dead_release_left_is_undone)
+{
+	Fixture f = setup(TRUE);
+	g_autoptr(DaxcRequest) request = request_new(1, "red", 3 * GIB);
+	gboolean done = FALSE;
+
+	for (guint step = 0; !done; step++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GPtrArray) made = daxc_host_carve(f.host, request, &error);
+		pid_t child;
+		int status;
+
+		unit_assert_no_error(error);
+		g_clear_pointer(&f.host, daxc_host_free);
+		child = fork();
+		if (child == 0) {
+			DaxcHost *host = open_host(&f, TRUE);
+
+			daxc_kernel_sim_fail(host->kernel, step, DAXC_SIM_DIE);
+			_exit(daxc_host_release(host, request->uuid, NULL) ? 0 : 1);
+		}
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		ck_assert(done || WIFSIGNALED(status));
+		f.host = open_host(&f, TRUE);
+		ck_assert(daxc_host_recover(f.host, NULL, &error));
+		ck_assert_uint_eq(carvings(f.host), 0);
+		ck_assert_msg(instances_made(f.host) == 0, "died at step %u", step);
+	}
+	teardown(&f);
+}
+END_TEST
+
 /* Another process is between its intent and its last step. */
 START_TEST(the_work_of_a_living_process_is_left_alone)
 {
@@ -437,6 +472,7 @@ int main(void)
 	tcase_add_test(tcase, a_held_instance_is_not_taken_back);
 	tcase_add_test(tcase, nobody_gets_the_color_of_an_unknown_instance);
 	tcase_add_test(tcase, what_a_dead_process_left_is_undone);
+	tcase_add_test(tcase, what_a_dead_release_left_is_undone);
 	tcase_add_test(tcase, the_work_of_a_living_process_is_left_alone);
 	tcase_add_test(tcase, a_random_walk_keeps_the_promise);
 	return unit_run(suite);

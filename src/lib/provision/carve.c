@@ -92,7 +92,7 @@ static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 			   carving->name, carving->plan->cell,
 			   daxc_carving_state_name(carving->state),
 			   instance ? "was interrupted" : "has no instance any more");
-		if (carving->state == DAXC_CARVING_INTENT && !instance)
+		if (carving->state != DAXC_CARVING_ACTIVE && !instance)
 			return sweep_empty(host, snapshot, carving->plan->region, report,
 					   error);
 		return TRUE;
