@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,21 +73,35 @@ Stage *stage_new(const char *build, const char *host_text, const char *config_te
 	Stage *stage = g_new0(Stage, 1);
 	g_autofree char *libs = g_build_filename(build, ".libs", NULL);
 	g_autofree char *library_path = g_canonicalize_filename(libs, NULL);
-	g_autofree char *hook = program(build, "qemu-hook");
 
 	stage->dir = g_dir_make_tmp("daxcolor-crash-XXXXXX", NULL);
 	if (!stage->dir)
 		give_up("a directory for the test", g_strerror(errno));
 	stage->daxcolor = program(build, "daxcolor");
 	stage->gate = program(build, "daxcolor-qemu-hook");
+	stage->hook = program(build, "qemu-hook");
 	stage->host = write_file(stage, "test.host", host_text);
 	stage->config = write_file(stage, "daxcolor.conf", config_text);
 	set_env(stage, "PATH", "/usr/bin:/bin");
 	set_env(stage, "LC_ALL", "C");
 	set_env(stage, "LD_LIBRARY_PATH", library_path);
-	set_env(stage, "DAXCOLOR_QEMU_HOOK", hook);
+	set_env(stage, "DAXCOLOR_QEMU_HOOK", stage->hook);
 	set_env(stage, "DAXCOLOR_SIMULATE", stage->host);
 	set_env(stage, "DAXCOLOR_CONFIG", stage->config);
+	return stage;
+}
+
+Stage *stage_new_real(const char *daxcolor, const char *gate, const char *hook)
+{
+	Stage *stage = g_new0(Stage, 1);
+
+	stage->dir = g_dir_make_tmp("daxcolor-crash-XXXXXX", NULL);
+	if (!stage->dir)
+		give_up("a directory for the test", g_strerror(errno));
+	stage->daxcolor = g_strdup(daxcolor);
+	stage->gate = g_strdup(gate);
+	stage->hook = g_strdup(hook);
+	stage->env = g_get_environ();
 	return stage;
 }
 
@@ -96,6 +111,7 @@ void stage_free(Stage *stage)
 	g_free(stage->dir);
 	g_free(stage->daxcolor);
 	g_free(stage->gate);
+	g_free(stage->hook);
 	g_free(stage->host);
 	g_free(stage->config);
 	g_strfreev(stage->env);
@@ -241,12 +257,16 @@ StageCall *stage_call(const Stage *stage, const char *words, const StageGuest *g
 {
 	StageCall *call = g_new0(StageCall, 1);
 	g_auto(GStrv) split = g_strsplit(words, " ", -1);
-	gboolean hook = strcmp(split[0], "hook") == 0;
+	gboolean bare = strcmp(split[0], "bare") == 0;
+	gboolean hook = bare || strcmp(split[0], "hook") == 0;
 	GPtrArray *argv = g_ptr_array_new();
 
-	g_ptr_array_add(argv, g_strdup(hook ? stage->gate : stage->daxcolor));
-	if (hook)
+	if (hook) {
+		g_ptr_array_add(argv, g_strdup(bare ? stage->hook : stage->gate));
 		g_ptr_array_add(argv, g_strdup(guest->name));
+	} else {
+		g_ptr_array_add(argv, g_strdup(stage->daxcolor));
+	}
 	for (guint i = hook ? 1 : 0; split[i]; i++) {
 		gboolean uuid = strcmp(split[i], "UUID") == 0;
 
@@ -296,30 +316,56 @@ static char *read_back(int fd)
 	return g_string_free(text, FALSE);
 }
 
+static pid_t begin(const Stage *stage, const StageCall *call, int in, int out)
+{
+	pid_t child = fork();
+
+	if (child != 0)
+		return child;
+	dup2(in, STDIN_FILENO);
+	dup2(out, STDOUT_FILENO);
+	dup2(out, STDERR_FILENO);
+	execve(call->argv[0], call->argv, stage->env);
+	_exit(127);
+}
+
+static int end_of(pid_t child)
+{
+	int status = 0;
+
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 int stage_run(const Stage *stage, const StageCall *call, char **output, gdouble *seconds)
 {
 	int in = file_with(stage, call->input);
 	int out = file_with(stage, "");
 	gint64 start = g_get_monotonic_time();
-	int status = 0;
-	pid_t child = fork();
+	int status = end_of(begin(stage, call, in, out));
 
-	if (child == 0) {
-		dup2(in, STDIN_FILENO);
-		dup2(out, STDOUT_FILENO);
-		dup2(out, STDERR_FILENO);
-		execve(call->argv[0], call->argv, stage->env);
-		_exit(127);
-	}
-	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
 	if (seconds)
 		*seconds = (gdouble)(g_get_monotonic_time() - start) / G_USEC_PER_SEC;
 	if (output)
 		*output = read_back(out);
 	close(in);
 	close(out);
-	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+	return status;
+}
+
+int stage_run_for(const Stage *stage, const StageCall *call, gulong us)
+{
+	int in = file_with(stage, call->input);
+	int out = file_with(stage, "");
+	pid_t child = begin(stage, call, in, out);
+
+	close(in);
+	close(out);
+	g_usleep(us);
+	/* Not waited for yet, so the number is still its own. */
+	kill(child, SIGKILL);
+	return end_of(child);
 }
 
 Trace *stage_trace(const Stage *stage, const StageCall *call, TracerAct act, guint at,

@@ -28,14 +28,15 @@ typedef struct {
 /**
  * Stage:
  * @dir: ours alone, removed at the end
- * @env: (nullable): environment of the programs; NULL: the machine's, for a real host
- * @daxcolor, @gate: paths of programs
- * @host, @config: files: host description, configuration
+ * @env: environment of the programs
+ * @daxcolor, @gate, @hook: paths of programs; the hook is what the gate executes
+ * @host, @config: (nullable): files: host description, configuration; NULL on a real host
  */
 typedef struct {
 	char *dir;
 	char *daxcolor;
 	char *gate;
+	char *hook;
 	char *host;
 	char *config;
 	GStrv env;
@@ -44,6 +45,8 @@ typedef struct {
 /* Makes a stage with the programs of @build and the host described by @host_text; exits
  * when that is not possible. */
 Stage *stage_new(const char *build, const char *host_text, const char *config_text);
+/* A stage on the host that we run on, with what is installed there. */
+Stage *stage_new_real(const char *daxcolor, const char *gate, const char *hook);
 void stage_free(Stage *stage);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Stage, stage_free)
 
@@ -69,7 +72,8 @@ typedef struct {
 } StageCall;
 
 /* Returns: (transfer full): `daxcolor` with @words as arguments, "@" standing for a
- * domain on standard input; or, for "hook OPERATION", libvirt's hook. @guest is the
+ * domain on standard input; or, for "hook OPERATION", libvirt's hook, and for "bare
+ * OPERATION" what its gate executes. @guest is the
  * domain that is meant (nullable for commands that need none). */
 StageCall *stage_call(const Stage *stage, const char *words, const StageGuest *guest);
 void stage_call_free(StageCall *call);
@@ -83,6 +87,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(StageCall, stage_call_free)
  * Returns: its exit status, or minus the signal that ended it.
  */
 int stage_run(const Stage *stage, const StageCall *call, char **output, gdouble *seconds);
+
+/* The same, but kills it after @us microseconds if it is not done by then. */
+int stage_run_for(const Stage *stage, const StageCall *call, gulong us);
 
 /**
  * stage_trace:
