@@ -30,6 +30,11 @@ void stage_ok(gboolean ok, const char *format, ...)
 	failed += !ok;
 }
 
+void stage_fail(void)
+{
+	failed++;
+}
+
 int stage_status(void)
 {
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;

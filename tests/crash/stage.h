@@ -104,6 +104,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Trace, stage_trace_free)
 
 /* "ok - WHAT", "not ok - WHAT". */
 void stage_ok(gboolean ok, const char *format, ...) G_GNUC_PRINTF(2, 3);
+/* Another process has said "not ok". */
+void stage_fail(void);
 /* Returns: the exit status of a program that printed these lines. */
 int stage_status(void);
 
