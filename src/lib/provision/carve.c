@@ -202,6 +202,20 @@ static gboolean mark_releasing(DaxcHost *host, const DaxcSnapshot *snapshot,
 	return TRUE;
 }
 
+/* Undoing a carving that has no instance yet: the kernel may have failed to delete an
+ * empty one, and nobody would look for that once the record is gone. */
+static gboolean sweep_unfinished(DaxcHost *host, const DaxcCarving *carving,
+				 GError **error)
+{
+	g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(DaxcSnapshot) now = NULL;
+
+	if (carving->instance)
+		return TRUE;
+	now = daxc_snapshot_new(host, error);
+	return now && sweep_empty(host, now, carving->plan->region, report, error);
+}
+
 /* Takes one back that was seen a moment ago: it is looked at again, for names
  * are reused. */
 static gboolean take_back_seen(DaxcHost *host, const DaxcCarving *carving,
@@ -210,7 +224,8 @@ static gboolean take_back_seen(DaxcHost *host, const DaxcCarving *carving,
 	g_autoptr(DaxcInstance) instance = NULL;
 
 	if (!seen)
-		return take_back(host, carving, NULL, error);
+		return sweep_unfinished(host, carving, error) &&
+		       take_back(host, carving, NULL, error);
 	instance = daxc_kernel_instance(host->kernel, seen->name, error);
 	if (!instance)
 		return FALSE;
@@ -404,11 +419,12 @@ GPtrArray *daxc_host_carve(DaxcHost *host, const DaxcRequest *request, GError **
 	if (!snapshot)
 		return NULL;
 	carvings = record_intent(host, snapshot, request, error);
-	if (!carvings || !daxc_ledger_commit(host->ledger, error)) {
+	if (!carvings) {
 		daxc_ledger_rollback(host->ledger);
 		return NULL;
 	}
-	if (!make(host, carvings, error)) {
+	/* A commit that fails in its last step may be there all the same. */
+	if (!daxc_ledger_commit(host->ledger, error) || !make(host, carvings, error)) {
 		undo(host, request->uuid, error);
 		return NULL;
 	}
