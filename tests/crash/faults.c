@@ -236,8 +236,10 @@ static DaxcHost *open_host(const Run *run, GError **error)
 	return daxc_host_open(&host_options, error);
 }
 
+typedef gboolean Next(DaxcHost *host, GError **error);
+
 /* The next caller, without faults; a process of its own, as always. */
-static void recover(Run *run, const char *fault)
+static void run_next(Run *run, const char *fault, Next *next)
 {
 	pid_t child = fork();
 	int status;
@@ -245,7 +247,7 @@ static void recover(Run *run, const char *fault)
 	if (child == 0) {
 		g_autoptr(GError) error = NULL;
 		g_autoptr(DaxcHost) host = open_host(run, &error);
-		gboolean ok = host && daxc_host_recover(host, NULL, &error);
+		gboolean ok = host && next(host, &error);
 
 		if (!ok)
 			wrong(run, fault, "the next caller failed: %s", error->message);
@@ -256,14 +258,14 @@ static void recover(Run *run, const char *fault)
 	run->wrong += status != 0;
 }
 
-static void repair(Run *run, const char *fault)
+static void repair(Run *run, const char *fault, Next *next)
 {
 	g_autofree char *others = NULL;
 	g_autofree char *now = NULL;
 	g_autoptr(GPtrArray) breaches = NULL;
 
 	fflush(stdout);
-	recover(run, fault);
+	run_next(run, fault, next);
 	breaches = judge_look(run->judge, run->state, TRUE);
 	for (guint i = 0; i < breaches->len; i++)
 		wrong(run, fault, "after the next caller: %s",
@@ -276,15 +278,6 @@ static void repair(Run *run, const char *fault)
 		wrong(run, fault, "after the next caller the guest has: %s", now);
 }
 
-/* Memory that was made although the caller is told that it was not is nobody's. */
-static void finished(Run *run, const char *fault)
-{
-	if (!run->outcome->ok && !run->op->forward)
-		wrong(run, fault, "all was done, and it reports \"%s\"",
-		      run->outcome->message);
-	run->finished++;
-}
-
 /**
  * assess:
  * @strict: one fault only, so undoing was possible
@@ -293,14 +286,21 @@ static void assess(Run *run, const char *fault, gboolean strict)
 {
 	const Outcome *outcome = run->outcome;
 	g_autofree char *now = describe(run);
+	gboolean done = strcmp(now, run->done) == 0;
+	/* All was done, and the caller knows it only as failed: so it is told to libvirt,
+	 * and libvirt releases. */
+	gboolean denied = done && !outcome->ok && !run->op->forward;
 
 	run->faults++;
 	if (!outcome->ended)
 		wrong(run, fault, "the process crashed");
 	else if (!outcome->ok && !names_a_thing(outcome->message))
 		wrong(run, fault, "the error names nothing: \"%s\"", outcome->message);
-	if (strcmp(now, run->done) == 0)
-		finished(run, fault);
+	if (denied && strict)
+		wrong(run, fault, "all was done, and it reports \"%s\"",
+		      outcome->message);
+	else if (done)
+		run->finished++;
 	else if (outcome->ok && !run->op->reports)
 		wrong(run, fault, "it reports success, and there is:\n%s", now);
 	else if (strcmp(now, run->before) == 0)
@@ -310,7 +310,7 @@ static void assess(Run *run, const char *fault, gboolean strict)
 		      outcome->message, now);
 	else
 		run->repaired++;
-	repair(run, fault);
+	repair(run, fault, denied ? do_release : do_recover);
 }
 
 static void report(Run *run, const char *what)
@@ -675,6 +675,17 @@ static void run_operation(Run *run, const struct operation *op)
 	tear_down(run);
 }
 
+/* What the library says of its work is not of interest here. */
+static GLogWriterOutput say_nothing(GLogLevelFlags level, const GLogField *fields,
+				    gsize n, gpointer data)
+{
+	(void)level;
+	(void)fields;
+	(void)n;
+	(void)data;
+	return G_LOG_WRITER_HANDLED;
+}
+
 int main(int argc, char **argv)
 {
 	g_autoptr(GOptionContext) context = g_option_context_new(NULL);
@@ -687,6 +698,7 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", error->message);
 		return 2;
 	}
+	g_log_set_writer_func(say_nothing, NULL, NULL);
 	run.stage = stage_new(option_build, host_text, config_text);
 	judge = judge_new(run.stage->host);
 	run.judge = judge;
