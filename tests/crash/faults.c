@@ -65,7 +65,7 @@ static gboolean do_release(DaxcHost *host, GError **error)
 
 static gboolean do_recover(DaxcHost *host, GError **error)
 {
-	return daxc_host_recover(host, NULL, error);
+	return daxc_host_recover(host, FALSE, NULL, error);
 }
 
 /**
@@ -106,12 +106,14 @@ static const GOptionEntry options[] = {
 /**
  * Outcome: what an operation with a fault in it said; in memory that is shared.
  * @ended: it was there to say it
+ * @warning: what GLib said of the code, a GError set twice and the like
  */
 typedef struct {
 	gboolean ended;
 	gboolean fired;
 	gboolean ok;
 	char message[MESSAGE];
+	char warning[MESSAGE];
 } Outcome;
 
 /**
@@ -296,6 +298,8 @@ static void assess(Run *run, const char *fault, gboolean strict)
 		wrong(run, fault, "the process crashed");
 	else if (!outcome->ok && !names_a_thing(outcome->message))
 		wrong(run, fault, "the error names nothing: \"%s\"", outcome->message);
+	if (outcome->warning[0])
+		wrong(run, fault, "%s", outcome->warning);
 	if (denied && strict)
 		wrong(run, fault, "all was done, and it reports \"%s\"",
 		      outcome->message);
@@ -374,7 +378,7 @@ static const Fault faults[] = {
 	 1},
 	{"ledger: lock error", VFS, FAULT_LOCK, SQLITE_IOERR_LOCK, FALSE, 0, 1},
 	{"ledger: busy once", VFS, FAULT_LOCK, SQLITE_BUSY, FALSE, 0, 1},
-	{"ledger: busy from then on", VFS, FAULT_LOCK, SQLITE_BUSY, TRUE, 0, 5},
+	{"ledger: busy from then on", VFS, FAULT_LOCK, SQLITE_BUSY, TRUE, 0, 9},
 	{"ledger: no memory for a read", VFS, FAULT_READ, SQLITE_IOERR_NOMEM, FALSE, 0,
 	 1},
 	{"ledger: no memory", VFS, FAULT_MEMORY, SQLITE_NOMEM, FALSE, 0, 41},
@@ -464,6 +468,7 @@ static void fail_call(Run *run, TracerAct act, guint at, int code)
 	name = g_strdup_printf("%s %s at call %u (%s)", g_strerror(code),
 			       act == TRACER_FAIL_ON ? "from then on" : "once", at,
 			       trace->what ? trace->what : "not reached");
+	memset(outcome, 0, sizeof(*outcome));
 	outcome->ended = WIFEXITED(trace->status);
 	/* The hook's release exits with 0 always. */
 	outcome->ok = outcome->ended && WEXITSTATUS(trace->status) == 0 &&
@@ -495,6 +500,7 @@ static void run_program(Run *run)
 	Outcome *outcome = run->outcome;
 	int status = stage_run(run->stage, program, &output, NULL);
 
+	memset(outcome, 0, sizeof(*outcome));
 	outcome->ended = status >= 0;
 	outcome->ok = status == 0 && !strstr(output, "daxcolor: ");
 	g_strlcpy(outcome->message, output, MESSAGE);
@@ -675,14 +681,24 @@ static void run_operation(Run *run, const struct operation *op)
 	tear_down(run);
 }
 
-/* What the library says of its work is not of interest here. */
-static GLogWriterOutput say_nothing(GLogLevelFlags level, const GLogField *fields,
-				    gsize n, gpointer data)
+/* What the library says of its work is not of interest here; what GLib says of the
+ * library is. */
+static GLogWriterOutput hear(GLogLevelFlags level, const GLogField *fields, gsize n,
+			     gpointer data)
 {
-	(void)level;
-	(void)fields;
-	(void)n;
-	(void)data;
+	Outcome *outcome = data;
+	const char *domain = "";
+	const char *message = "";
+
+	for (gsize i = 0; i < n; i++) {
+		if (strcmp(fields[i].key, "GLIB_DOMAIN") == 0)
+			domain = fields[i].value;
+		else if (strcmp(fields[i].key, "MESSAGE") == 0)
+			message = fields[i].value;
+	}
+	if ((level & (G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL)) &&
+	    strcmp(domain, "daxcolor") != 0)
+		g_strlcpy(outcome->warning, message, MESSAGE);
 	return G_LOG_WRITER_HANDLED;
 }
 
@@ -698,7 +714,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", error->message);
 		return 2;
 	}
-	g_log_set_writer_func(say_nothing, NULL, NULL);
 	run.stage = stage_new(option_build, host_text, config_text);
 	judge = judge_new(run.stage->host);
 	run.judge = judge;
@@ -708,6 +723,7 @@ int main(int argc, char **argv)
 			   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (run.outcome == MAP_FAILED)
 		return 99;
+	g_log_set_writer_func(hear, run.outcome, NULL);
 	for (gsize i = 0; i < G_N_ELEMENTS(operations); i++) {
 		if (!option_only || strcmp(option_only, operations[i].name) == 0)
 			run_operation(&run, &operations[i]);

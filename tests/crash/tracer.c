@@ -134,7 +134,9 @@ static gboolean outlives(const char *path)
 {
 	return path && !strstr(path, ":[") && !g_str_has_prefix(path, "/memfd:") &&
 	       !g_str_has_prefix(path, "anon_inode:") &&
-	       !g_str_has_prefix(path, "/dev/") && !g_str_has_prefix(path, "/proc/");
+	       (!g_str_has_prefix(path, "/dev/") ||
+		g_str_has_prefix(path, "/dev/shm/")) &&
+	       !g_str_has_prefix(path, "/proc/");
 }
 
 /* Returns: (transfer full) (nullable): what the call would change, NULL: nothing. */

@@ -311,7 +311,7 @@ START_TEST(what_a_dead_release_left_is_undone)
 		done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 		ck_assert(done || WIFSIGNALED(status));
 		f.host = open_host(&f, TRUE);
-		ck_assert(daxc_host_recover(f.host, NULL, &error));
+		ck_assert(daxc_host_recover(f.host, FALSE, NULL, &error));
 		ck_assert_uint_eq(carvings(f.host), 0);
 		ck_assert_msg(instances_made(f.host) == 0, "died at step %u", step);
 	}
@@ -346,7 +346,7 @@ START_TEST(what_could_not_be_undone_is_found_later)
 			carve_with_failures(&f, first, second);
 		ck_assert_int_eq(waitpid(child, &status, 0), child);
 		f.host = open_host(&f, TRUE);
-		ck_assert(daxc_host_recover(f.host, NULL, &error));
+		ck_assert(daxc_host_recover(f.host, FALSE, NULL, &error));
 		if (status != 0)
 			ck_assert_msg(carvings(f.host) == 0 &&
 					      instances_made(f.host) == 0,
