@@ -52,6 +52,7 @@ extern const CliVerb cli_plan;
 extern const CliVerb cli_carve;
 extern const CliVerb cli_release;
 extern const CliVerb cli_recover;
+extern const CliVerb cli_audit;
 extern const CliVerb cli_doctor;
 extern const CliVerb cli_enroll;
 extern const CliVerb cli_unenroll;
