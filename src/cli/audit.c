@@ -137,6 +137,26 @@ static void add_libvirt(JsonBuilder *builder, const Inquiry *inquiry)
 	json_builder_end_object(builder);
 }
 
+static void add_reservation(JsonBuilder *builder, const DaxcReservation *reservation)
+{
+	json_builder_begin_object(builder);
+	cli_add_text(builder, "tenant", reservation->tenant);
+	cli_add_signed(builder, "node", reservation->node);
+	cli_add_colors(builder, "colors", reservation->colors);
+	cli_add_number(builder, "of", reservation->of);
+	cli_add_number(builder, "granule", reservation->granule);
+	json_builder_end_object(builder);
+}
+
+static void add_texts(JsonBuilder *builder, const char *member, const char *const *texts)
+{
+	json_builder_set_member_name(builder, member);
+	json_builder_begin_array(builder);
+	for (guint i = 0; texts && texts[i]; i++)
+		json_builder_add_string_value(builder, texts[i]);
+	json_builder_end_array(builder);
+}
+
 static void add_breach(JsonBuilder *builder, const DaxcBreach *breach)
 {
 	json_builder_begin_object(builder);
@@ -150,7 +170,6 @@ static void add_breach(JsonBuilder *builder, const DaxcBreach *breach)
 static void add_header(JsonBuilder *builder, const Inquiry *inquiry)
 {
 	const DaxcAudit *audit = inquiry->audit;
-	const char *const *limits = daxc_host_limits(inquiry->host);
 
 	cli_add_text(builder, "host", audit->host);
 	cli_add_text(builder, "boot_id", audit->boot_id);
@@ -159,13 +178,10 @@ static void add_header(JsonBuilder *builder, const Inquiry *inquiry)
 	cli_add_text(builder, "kernel", audit->kernel);
 	cli_add_text(builder, "backend", daxc_host_backend(inquiry->host));
 	cli_add_flag(builder, "simulated", daxc_host_is_simulated(inquiry->host));
-	json_builder_set_member_name(builder, "limits");
-	json_builder_begin_array(builder);
-	for (guint i = 0; limits && limits[i]; i++)
-		json_builder_add_string_value(builder, limits[i]);
-	json_builder_end_array(builder);
+	add_texts(builder, "limits", daxc_host_limits(inquiry->host));
 	cli_add_text(builder, "configuration", audit->config);
 	cli_add_text(builder, "zero", audit->zeroing);
+	add_texts(builder, "zero_other_tenants", (const char *const *)audit->keepers);
 	cli_add_text(builder, "ledger", audit->ledger);
 	cli_add_text(builder, "ledger_fault", audit->ledger_fault);
 }
@@ -190,6 +206,11 @@ static JsonNode *build(const Inquiry *inquiry)
 		add_instance(builder, g_ptr_array_index(audit->instances, i), geometry);
 	json_builder_end_array(builder);
 	cli_add_carvings(builder, "carvings", audit->carvings);
+	json_builder_set_member_name(builder, "reservations");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < audit->reservations->len; i++)
+		add_reservation(builder, g_ptr_array_index(audit->reservations, i));
+	json_builder_end_array(builder);
 	json_builder_set_member_name(builder, "breaches");
 	json_builder_begin_array(builder);
 	for (guint i = 0; i < audit->breaches->len; i++)

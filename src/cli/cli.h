@@ -51,6 +51,8 @@ extern const CliVerb cli_show;
 extern const CliVerb cli_plan;
 extern const CliVerb cli_carve;
 extern const CliVerb cli_release;
+extern const CliVerb cli_reserve;
+extern const CliVerb cli_scrub;
 extern const CliVerb cli_recover;
 extern const CliVerb cli_audit;
 extern const CliVerb cli_doctor;

@@ -5,6 +5,14 @@
 #include "cli.h"
 #include "output.h"
 
+static gboolean boot;
+
+static const GOptionEntry options[] = {
+	{"boot", 0, 0, G_OPTION_ARG_NONE, &boot,
+	 "The host has just booted, and libvirt has started nothing yet", NULL},
+	{NULL},
+};
+
 static JsonNode *build(const GPtrArray *report)
 {
 	JsonBuilder *builder = json_builder_new();
@@ -28,7 +36,7 @@ static CliStatus run(Cli *cli, int argc, char **argv)
 
 	if (!host)
 		return CLI_FAILED;
-	if (!daxc_host_recover(host, &report, &error))
+	if (!daxc_host_recover(host, boot, &report, &error))
 		return cli_fail(cli, NULL, error);
 	document = build(report);
 	if (cli->json)
@@ -46,6 +54,7 @@ static CliStatus run(Cli *cli, int argc, char **argv)
 const CliVerb cli_recover = {
 	.name = "recover",
 	.summary = "Finish or undo what was interrupted",
+	.options = options,
 	.reports = TRUE,
 	.run = run,
 };

@@ -412,6 +412,28 @@ START_TEST(a_release_that_goes_on_is_no_breach)
 }
 END_TEST
 
+/* A scrubber takes free memory of any color for a moment, also of a tenant's. */
+START_TEST(a_scrub_that_goes_on_is_no_breach)
+{
+	Fixture f;
+	g_autofree char *edit = NULL;
+	g_autofree char *zeroing = NULL;
+
+	healthy(&f);
+	edit = g_strdup_printf("UPDATE carving SET state = 'scrubbing', name = 'scrub', "
+			       "tenant = 'scrub', uuid = '" FOREIGN_UUID "', pid = %d, "
+			       "pid_start = %" G_GUINT64_FORMAT " WHERE name = 'guest2'",
+			       getpid(), daxc_process_start(getpid()));
+	sql(&f, edit);
+	zeroing = g_strdup_printf("daxcolor (%d) mapped", getpid());
+	hold(&f, "dax0.2", zeroing);
+	finds(&f, "");
+	hold(&f, "dax0.2", "dd (9)");
+	finds(&f, "process-unexplained");
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(a_guest_that_starts_or_is_paused_is_no_breach)
 {
 	Fixture f;
@@ -810,6 +832,11 @@ START_TEST(bad_memory_in_use_is_found)
 	/* guest3's first granule. */
 	mark(&f, 6 * GIB, DAXC_GRANULE_BAD);
 	finds_always(&f, "granule-bad-in-use");
+	/* On the administrator's list, and not in the ledger yet. */
+	sql(&f, "UPDATE granule SET state = 'held' WHERE carving IS NOT NULL");
+	finds_always(&f, "");
+	write_config(&f, "bad=0x180001000\n");
+	finds_always(&f, "granule-bad-in-use");
 	teardown(&f);
 }
 END_TEST
@@ -821,6 +848,69 @@ START_TEST(a_row_of_another_boot_that_counts_is_found)
 	healthy(&f);
 	sql(&f, "UPDATE carving SET boot_id = 'the boot before' WHERE name = 'guest3'");
 	finds(&f, "carving-of-another-boot");
+	teardown(&f);
+}
+END_TEST
+
+static void reserve(const Fixture *f, const char *tenant, guint32 color, guint32 of)
+{
+	g_autoptr(GArray) colors = g_array_new(FALSE, FALSE, sizeof(guint32));
+	const DaxcReservation reservation = {(char *)tenant, 1, colors, of, GIB};
+
+	g_array_append_val(colors, color);
+	ck_assert(daxc_ledger_begin(f->host->ledger, NULL));
+	ck_assert(daxc_ledger_reserve(f->host->ledger, &reservation, NULL));
+	ck_assert(daxc_ledger_commit(f->host->ledger, NULL));
+}
+
+START_TEST(a_color_that_another_tenant_has_reserved_is_found)
+{
+	Fixture f;
+	g_autofree char *name = NULL;
+
+	healthy(&f);
+	reserve(&f, "blue", 1, 5);
+	reserve(&f, "yellow", 3, 5);
+	finds_always(&f, "");
+	reserve(&f, "mallory", 2, 5);
+	finds_always(&f, "reserved-color-held");
+	sql(&f, "DELETE FROM reservation WHERE tenant = 'mallory'");
+	name = make_by_hand(&f, 0, GIB, FREE_OF_COLOR(3), GIB);
+	finds_always(&f, "color-intruded instance-unexplained");
+	teardown(&f);
+}
+END_TEST
+
+START_TEST(a_reservation_in_another_geometry_is_found)
+{
+	Fixture f;
+
+	healthy(&f);
+	reserve(&f, "yellow", 3, 8);
+	finds_always(&f, "reservation-geometry-differs");
+	teardown(&f);
+}
+END_TEST
+
+START_TEST(a_backup_in_the_ledgers_place_is_found)
+{
+	Fixture f;
+	g_autofree char *path = NULL;
+	g_autofree char *copy = NULL;
+	g_autofree char *uuid = uuid_of(5);
+	gsize length;
+
+	healthy(&f);
+	path = g_build_filename(f.state, "ledger.db", NULL);
+	ck_assert(g_file_get_contents(path, &copy, &length, NULL));
+	add_guest(&f, 5, "yellow", GIB, 3);
+	hold(&f, "dax0.5", NULL);
+	ck_assert(daxc_host_release(f.host, uuid, NULL));
+	finds_always(&f, "");
+	g_clear_pointer(&f.host->ledger, daxc_ledger_free);
+	ck_assert(g_file_set_contents(path, copy, (gssize)length, NULL));
+	ck_assert_int_eq(chmod(path, 0600), 0);
+	finds_always(&f, "ledger-out-of-date");
 	teardown(&f);
 }
 END_TEST
@@ -1207,6 +1297,7 @@ int main(void)
 	tcase_add_test(silent, a_host_where_nothing_was_ever_carved_is_silent);
 	tcase_add_test(silent, a_carve_that_goes_on_is_no_breach);
 	tcase_add_test(silent, a_release_that_goes_on_is_no_breach);
+	tcase_add_test(silent, a_scrub_that_goes_on_is_no_breach);
 	tcase_add_test(silent, a_guest_that_starts_or_is_paused_is_no_breach);
 	tcase_add_test(silent, guests_without_our_metadata_are_none_of_our_business);
 	tcase_add_test(silent,
@@ -1241,6 +1332,9 @@ int main(void)
 	tcase_add_test(ledger, clean_memory_that_somebody_has_is_found);
 	tcase_add_test(ledger, bad_memory_in_use_is_found);
 	tcase_add_test(ledger, a_row_of_another_boot_that_counts_is_found);
+	tcase_add_test(ledger, a_color_that_another_tenant_has_reserved_is_found);
+	tcase_add_test(ledger, a_reservation_in_another_geometry_is_found);
+	tcase_add_test(ledger, a_backup_in_the_ledgers_place_is_found);
 	tcase_add_test(ledger, a_damaged_ledger_is_found_and_the_kernel_judged);
 	tcase_add_test(ledger, a_ledger_that_others_can_write_is_found);
 

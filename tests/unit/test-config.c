@@ -102,6 +102,14 @@ START_TEST(every_key_of_the_configuration_is_read)
 	ck_assert_int_eq(config->zero, DAXC_ZERO_NEVER);
 	ck_assert_uint_eq(config->wait_ms, 5000);
 	ck_assert_str_eq(config->qemu_conf, "/srv/libvirt/qemu.conf");
+	ck_assert_uint_eq(config->zero_rate, 4 * GIB);
+	ck_assert_uint_eq(config->zero_threads, 8);
+	ck_assert_uint_eq(config->bad->len, 2);
+	ck_assert_uint_eq(g_array_index(config->bad, DaxcExtent, 0).start, 0x140001000);
+	ck_assert_uint_eq(g_array_index(config->bad, DaxcExtent, 0).size, 1);
+	ck_assert_uint_eq(g_array_index(config->bad, DaxcExtent, 1).size, 2 << 20);
+	ck_assert_uint_eq(g_hash_table_size(config->keepers), 1);
+	ck_assert(g_hash_table_contains(config->keepers, "acme"));
 	ck_assert_uint_eq(config->domains->len, 3);
 
 	domain = domain_at(config, 0);
@@ -246,7 +254,13 @@ START_TEST(mistakes_in_the_configuration_are_named)
 		/* keys */
 		{"[daxcolor]\nzeros = never\n",
 		 "[daxcolor] zeros: no such key; in this "
-		 "section there are zero, wait, qemu_conf"},
+		 "section there are zero, wait, qemu_conf, zero_rate, zero_threads, bad"},
+		{"[tenant]\n", "[tenant]: no such section"},
+		{"[tenant ]\n", "[tenant ]: "},
+		{"[tenant a/b]\n", "[tenant a/b]: "},
+		{"[tenant red]\nzero = never\n", "none of before-use, other-tenants"},
+		{"[tenant red]\nkeep = 1\n", "[tenant red] keep: no such key"},
+		{"[tenant red]\n[tenant red]\n", "[tenant red] is there twice"},
 		{"[daxcolor]\nzero[de] = never\n", "[daxcolor] zero[de]: no such key"},
 		{"[daxcolor]\nEncoding = UTF-8\n", "Encoding: no such key"},
 		{CACHE "Size = 4GiB\n", "[cache 1] Size: no such key"},
@@ -265,6 +279,13 @@ START_TEST(mistakes_in_the_configuration_are_named)
 		{"[daxcolor]\nqemu_conf =\n", "is not an absolute path"},
 		{"[daxcolor]\nqemu_conf = /a\\nb\n", "cannot be printed"},
 		{"[daxcolor]\nqemu_conf = /a\\q\n", "qemu_conf: "},
+		{"[daxcolor]\nzero_rate = 1MB/s\n", "zero_rate: \"1MB/s\""},
+		{"[daxcolor]\nzero_rate = 4096\n", "zero_rate: is less than 1 MiB"},
+		{"[daxcolor]\nzero_threads = 0\n", "zero_threads: 0 is less than 1"},
+		{"[daxcolor]\nbad = x\n", "bad: \"x\""},
+		{"[daxcolor]\nbad = 1; ; 2\n", "bad: \"\""},
+		{"[daxcolor]\nbad = 0x2000-0x1000\n", "bad: "},
+		{"[daxcolor]\nbad = 0x10000000000000\n", "above 52 bits"},
 		/* values of [cache N] */
 		{CACHE, "[cache 1]: give the cache's size, or colors and granule"},
 		{CACHE "colors = 4\n", "give the cache's size"},
@@ -550,7 +571,8 @@ static char *manual(void)
 /* The message about an unknown key lists the known ones, so no list is kept here. */
 START_TEST(the_manual_has_every_key)
 {
-	static const char *const sections[] = {"daxcolor", "cache 1", "host", "region 1"};
+	static const char *const sections[] = {"daxcolor", "tenant red", "cache 1",
+					       "host", "region 1"};
 	g_autofree char *text = manual();
 	guint n = 0;
 
@@ -560,7 +582,7 @@ START_TEST(the_manual_has_every_key)
 		g_auto(GStrv) keys = NULL;
 		const char *list;
 
-		ck_assert_ptr_null(parse(file, i >= 2, &error));
+		ck_assert_ptr_null(parse(file, i >= 3, &error));
 		list = strstr(error->message, "there are ");
 		ck_assert_ptr_nonnull(list);
 		keys = g_strsplit(list + strlen("there are "), ", ", -1);
@@ -575,7 +597,7 @@ START_TEST(the_manual_has_every_key)
 				      sections[i]);
 		}
 	}
-	ck_assert_uint_eq(n, 16);
+	ck_assert_uint_eq(n, 20);
 }
 END_TEST
 
@@ -595,7 +617,7 @@ START_TEST(the_examples_of_the_manual_are_accepted)
 
 		unit_assert_no_error(error);
 	}
-	ck_assert_uint_eq(n, 5);
+	ck_assert_uint_eq(n, 6);
 }
 END_TEST
 

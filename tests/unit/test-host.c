@@ -59,7 +59,7 @@ static Fixture setup(gboolean persistent)
 	f.file = g_build_filename(f.dir, "test.host", NULL);
 	f.config = g_build_filename(f.dir, "daxcolor.conf", NULL);
 	ck_assert(g_file_set_contents(f.file, host_text, -1, NULL));
-	ck_assert(g_file_set_contents(f.config, "", 0, NULL));
+	ck_assert(g_file_set_contents(f.config, "[daxcolor]\nwait = 1\n", -1, NULL));
 	f.host = open_host(&f, persistent);
 	return f;
 }
@@ -216,7 +216,7 @@ START_TEST(a_held_instance_is_not_taken_back)
 	g_clear_error(&error);
 
 	daxc_kernel_sim_hold(f.host->kernel, carving->instance, NULL, NULL);
-	ck_assert(daxc_host_recover(f.host, NULL, &error));
+	ck_assert(daxc_host_recover(f.host, FALSE, NULL, &error));
 	ck_assert_uint_eq(carvings(f.host), 0);
 	ck_assert_uint_eq(instances_with_memory(f.host), 0);
 	teardown(&f);
@@ -246,7 +246,7 @@ START_TEST(nobody_gets_the_color_of_an_unknown_instance)
 
 		ck_assert_uint_ne(color_of(2, granule->start), color_of(2, extent.start));
 	}
-	ck_assert(daxc_host_recover(f.host, NULL, &error));
+	ck_assert(daxc_host_recover(f.host, FALSE, NULL, &error));
 	ck_assert_uint_eq(instances_with_memory(f.host), 2);
 	teardown(&f);
 }
@@ -275,7 +275,7 @@ START_TEST(what_a_dead_process_left_is_undone)
 		done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
 		ck_assert(done || WIFSIGNALED(status));
 		f.host = open_host(&f, TRUE);
-		ck_assert(daxc_host_recover(f.host, NULL, &error));
+		ck_assert(daxc_host_recover(f.host, FALSE, NULL, &error));
 		ck_assert_uint_eq(carvings(f.host), done ? 1 : 0);
 		ck_assert_uint_eq(instances_made(f.host), done ? 1 : 0);
 		g_clear_pointer(&f.host, daxc_host_free);
@@ -301,10 +301,10 @@ START_TEST(the_work_of_a_living_process_is_left_alone)
 	ck_assert(daxc_ledger_update(f.host->ledger, carving, &error));
 	ck_assert(daxc_ledger_commit(f.host->ledger, &error));
 
-	ck_assert(daxc_host_recover(f.host, NULL, &error));
+	ck_assert(daxc_host_recover(f.host, FALSE, NULL, &error));
 	ck_assert_uint_eq(instances_made(f.host), 1);
 	ck_assert(!daxc_host_release(f.host, request->uuid, &error));
-	unit_assert_error(error, DAXC_ERROR_BUSY, "is at work on it");
+	unit_assert_error(error, DAXC_ERROR_BUSY, "is at work on the same guest");
 	ck_assert_uint_eq(instances_made(f.host), 1);
 	teardown(&f);
 }

@@ -648,15 +648,15 @@ START_TEST(only_an_enabled_instance_is_zeroed)
 	g_autoptr(GError) error = NULL;
 
 	carve_ok(kernel, GIB, "5+1", "dax0.1");
-	ck_assert(daxc_kernel_zero(kernel, "dax0.1", &error));
+	ck_assert(daxc_kernel_zero(kernel, "dax0.1", 0, GIB, NULL, NULL, &error));
 	daxc_kernel_sim_fail(kernel, 0, EIO);
-	ck_assert(!daxc_kernel_zero(kernel, "dax0.1", &error));
+	ck_assert(!daxc_kernel_zero(kernel, "dax0.1", 0, GIB, NULL, NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_KERNEL, "cannot zero dax0.1");
 	g_clear_error(&error);
-	ck_assert(!daxc_kernel_zero(kernel, "dax0.0", &error));
+	ck_assert(!daxc_kernel_zero(kernel, "dax0.0", 0, GIB, NULL, NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_KERNEL, "not enabled");
 	g_clear_error(&error);
-	ck_assert(!daxc_kernel_zero(kernel, "dax0.5", &error));
+	ck_assert(!daxc_kernel_zero(kernel, "dax0.5", 0, GIB, NULL, NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_NOT_FOUND, "dax0.5");
 }
 END_TEST

@@ -13,6 +13,7 @@
 #define MIB (G_GUINT64_CONSTANT(1) << 20)
 
 #define NODES "sys/devices/system/node/"
+#define DAX "sys/bus/dax/devices/"
 #define TABLES "sys/firmware/acpi/tables/"
 
 /* HMAT's words for a cache. */
@@ -1153,6 +1154,97 @@ START_TEST(hostile_distances_say_nothing)
 }
 END_TEST
 
+/* Node 0 and 2 have CPUs, 1 and 3 are only memory, 4 is offline. */
+static Root *cpus_root(void)
+{
+	Root *root = root_new();
+
+	root_text(root, NODES "online", "0-3\n");
+	root_text(root, NODES "node0/cpulist", "0-2,8\n");
+	root_text(root, NODES "node0/distance", "10 30 21 30\n");
+	root_text(root, NODES "node1/cpulist", "\n");
+	root_text(root, NODES "node1/distance", "30 10 14 21\n");
+	root_text(root, NODES "node2/cpulist", "3\n");
+	root_text(root, NODES "node2/distance", "21 14 10 30\n");
+	root_text(root, NODES "node3/cpulist", "\n");
+	root_text(root, NODES "node3/distance", "14 21 30 10\n");
+	root_text(root, DAX "dax0.0/target_node", "1\n");
+	root_text(root, DAX "dax0.0/numa_node", "1\n");
+	root_text(root, DAX "dax1.0/target_node", "4\n");
+	root_text(root, DAX "dax1.0/numa_node", "1\n");
+	return root;
+}
+
+static void assert_cpus(const Root *root, gint node, const char *expected)
+{
+	g_autoptr(GArray) cpus = daxc_platform_cpus(root, node);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (guint i = 0; i < cpus->len; i++)
+		g_string_append_printf(text, "%s%u", i ? "," : "",
+				       g_array_index(cpus, guint, i));
+	ck_assert_msg(strcmp(text->str, expected) == 0, "node %d: %s, not %s", node,
+		      text->str, expected);
+}
+
+START_TEST(memory_without_cpus_has_those_of_the_nearest_node)
+{
+	g_autoptr(Root) root = cpus_root();
+
+	assert_cpus(root, 0, "0,1,2,8");
+	assert_cpus(root, 2, "3");
+	assert_cpus(root, 1, "3");
+	assert_cpus(root, 3, "0,1,2,8");
+	/* Linux says that node 1 is the nearest that is online. */
+	assert_cpus(root, 4, "3");
+	assert_cpus(root, 5, "");
+	assert_cpus(root, -1, "");
+}
+END_TEST
+
+START_TEST(the_only_node_with_cpus_is_the_nearest)
+{
+	g_autoptr(Root) root = cpus_root();
+
+	root_text(root, NODES "node2/cpulist", "\n");
+	assert_cpus(root, 2, "0,1,2,8");
+	assert_cpus(root, 5, "0,1,2,8");
+	assert_cpus(root, -1, "0,1,2,8");
+}
+END_TEST
+
+START_TEST(cpus_that_cannot_be_are_none)
+{
+	static const char *const lists[] = {
+		"",	   "x\n",    "0-\n",	    "2-1\n", "1,1\n", "-1\n",
+		"3,2-1\n", "0,,1\n", "0-9999999\n", "0 1\n", "0;1\n",
+	};
+
+	for (gsize i = 0; i < G_N_ELEMENTS(lists); i++) {
+		g_autoptr(Root) root = cpus_root();
+
+		root_text(root, NODES "node2/cpulist", lists[i]);
+		assert_cpus(root, 2, "0,1,2,8");
+	}
+	assert_cpus("/nonexistent", 0, "");
+}
+END_TEST
+
+START_TEST(distances_that_cannot_be_choose_no_cpus)
+{
+	g_autoptr(Root) root = cpus_root();
+
+	root_text(root, NODES "node1/distance", "x\n");
+	assert_cpus(root, 1, "");
+	root_text(root, NODES "node1/distance", "30 10 14\n");
+	assert_cpus(root, 1, "3");
+	root_text(root, DAX "dax1.0/numa_node", "-1\n");
+	assert_cpus(root, 4, "");
+	root_text(root, NODES "online", "0-4294967295\n");
+	assert_cpus(root, 1, "");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("platform");
@@ -1185,6 +1277,10 @@ int main(void)
 	tcase_add_test(sysfs, odd_files_in_sysfs_are_refused);
 	tcase_add_test(sysfs, distances_are_those_of_sysfs);
 	tcase_add_test(sysfs, hostile_distances_say_nothing);
+	tcase_add_test(sysfs, memory_without_cpus_has_those_of_the_nearest_node);
+	tcase_add_test(sysfs, the_only_node_with_cpus_is_the_nearest);
+	tcase_add_test(sysfs, cpus_that_cannot_be_are_none);
+	tcase_add_test(sysfs, distances_that_cannot_be_choose_no_cpus);
 	suite_add_tcase(suite, geometry);
 	tcase_add_test(geometry, sysfs_comes_before_the_tables);
 	tcase_add_test(geometry, sysfs_and_the_tables_give_a_color_the_same_number);

@@ -47,7 +47,7 @@ START_TEST(all_of_the_range_is_zeroed_and_nothing_else)
 	g_autoptr(GError) error = NULL;
 
 	ck_assert_uint_eq(count_zeros(fd, SIZE + ALIGN), 0);
-	ck_assert(daxc_scrub_fd(fd, SIZE, ALIGN, &error));
+	ck_assert(daxc_scrub_fd(fd, 0, SIZE, ALIGN, NULL, NULL, &error));
 	unit_assert_no_error(error);
 	ck_assert_uint_eq(count_zeros(fd, SIZE), SIZE);
 	ck_assert_uint_eq(count_zeros(fd, SIZE + ALIGN), SIZE);
@@ -61,14 +61,14 @@ START_TEST(memory_that_fails_is_an_error_that_says_where)
 	int fd = make_memory(6 * MIB);
 	g_autoptr(GError) error = NULL;
 
-	ck_assert(!daxc_scrub_fd(fd, SIZE, ALIGN, &error));
-	unit_assert_error(error, DAXC_ERROR_FAILED, "offset 0x600000 cannot be accessed");
+	ck_assert(!daxc_scrub_fd(fd, 0, SIZE, ALIGN, NULL, NULL, &error));
+	unit_assert_error(error, DAXC_ERROR_MEMORY, "offset 0x600000 cannot be accessed");
 	g_clear_error(&error);
 	/* And again: the handler and the signal mask are as before. */
-	ck_assert(!daxc_scrub_fd(fd, SIZE, ALIGN, &error));
-	unit_assert_error(error, DAXC_ERROR_FAILED, "offset 0x600000");
+	ck_assert(!daxc_scrub_fd(fd, 0, SIZE, ALIGN, NULL, NULL, &error));
+	unit_assert_error(error, DAXC_ERROR_MEMORY, "offset 0x600000");
 	g_clear_error(&error);
-	ck_assert(daxc_scrub_fd(fd, 6 * MIB, ALIGN, &error));
+	ck_assert(daxc_scrub_fd(fd, 0, 6 * MIB, ALIGN, NULL, NULL, &error));
 	close(fd);
 }
 END_TEST
@@ -81,10 +81,10 @@ START_TEST(memory_that_cannot_be_mapped_is_an_error)
 	g_autoptr(GError) error = NULL;
 
 	ck_assert_int_ge(readable, 0);
-	ck_assert(!daxc_scrub_fd(readable, SIZE, ALIGN, &error));
+	ck_assert(!daxc_scrub_fd(readable, 0, SIZE, ALIGN, NULL, NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_FAILED, "cannot map");
 	g_clear_error(&error);
-	ck_assert(!daxc_scrub_fd(-1, SIZE, ALIGN, &error));
+	ck_assert(!daxc_scrub_fd(-1, 0, SIZE, ALIGN, NULL, NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_FAILED, "cannot map");
 	ck_assert_uint_eq(count_zeros(fd, SIZE), 0);
 	close(readable);
@@ -105,8 +105,9 @@ START_TEST(sizes_that_cannot_be)
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
 		g_autoptr(GError) error = NULL;
 
-		ck_assert(!daxc_scrub_fd(fd, cases[i][0], cases[i][1], &error));
-		unit_assert_error(error, DAXC_ERROR_FAILED, "cannot zero");
+		ck_assert(!daxc_scrub_fd(fd, 0, cases[i][0], cases[i][1], NULL, NULL,
+					 &error));
+		unit_assert_error(error, DAXC_ERROR_INVALID, "cannot zero");
 	}
 	ck_assert_uint_eq(count_zeros(fd, SIZE), 0);
 	close(fd);
@@ -137,8 +138,8 @@ START_TEST(memory_that_does_not_become_zero_is_an_error_that_says_where)
 
 	/* The thread may not have had its turn in between. */
 	for (guint i = 0; i < 10000 && !error; i++)
-		daxc_scrub_fd(fd, SIZE, ALIGN, &error);
-	unit_assert_error(error, DAXC_ERROR_FAILED, "offset 0x7fffc0 is not zero");
+		daxc_scrub_fd(fd, 0, SIZE, ALIGN, NULL, NULL, &error);
+	unit_assert_error(error, DAXC_ERROR_MEMORY, "offset 0x7fffc0 is not zero");
 	g_atomic_int_set(&dirtier.stop, 1);
 	g_thread_join(thread);
 	munmap(memory, SIZE);
@@ -176,7 +177,7 @@ START_TEST(the_handler_that_was_there_gets_what_is_not_ours)
 	sigaction(SIGBUS, &action, &before);
 	thread = g_thread_new("raise", raise_in_thread, &stop);
 	for (guint i = 0; i < 20; i++)
-		ck_assert(daxc_scrub_fd(fd, SIZE, ALIGN, &error));
+		ck_assert(daxc_scrub_fd(fd, 0, SIZE, ALIGN, NULL, NULL, &error));
 	g_atomic_int_set(&stop, 1);
 	g_thread_join(thread);
 	sigaction(SIGBUS, &before, &after);
@@ -194,7 +195,7 @@ static gpointer scrub_broken(gpointer data)
 	for (guint i = 0; i < 20; i++) {
 		g_autoptr(GError) error = NULL;
 
-		if (!daxc_scrub_fd(fd, SIZE, ALIGN, &error) &&
+		if (!daxc_scrub_fd(fd, 0, SIZE, ALIGN, NULL, NULL, &error) &&
 		    strstr(error->message, "offset 0x600000"))
 			right++;
 	}

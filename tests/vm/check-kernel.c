@@ -665,7 +665,8 @@ static void check_zeroing(void)
 	   "trap: the next user finds all of it");
 	munmap(memory, size);
 	begin = g_get_monotonic_time();
-	ok_no_error(daxc_kernel_zero(kernel, name, &error), error, "ours zeroes it");
+	ok_no_error(daxc_kernel_zero(kernel, name, 0, size, NULL, NULL, &error), error,
+		    "ours zeroes it");
 	note("zeroing 2 GiB took %.0f ms",
 	     (double)(g_get_monotonic_time() - begin) / 1e3);
 	memory = map(name, size);
@@ -673,7 +674,8 @@ static void check_zeroing(void)
 	munmap(memory, size);
 	destroy_ok(name);
 	g_clear_error(&error);
-	ok(!daxc_kernel_zero(kernel, "dax0.0", &error), "an empty seed is not zeroed");
+	ok(!daxc_kernel_zero(kernel, "dax0.0", 0, GIB, NULL, NULL, &error),
+	   "an empty seed is not zeroed");
 	ok_error(error, DAXC_ERROR_KERNEL, "not enabled", "... and why is said");
 }
 

@@ -22,6 +22,9 @@
 /* x86-64 and arm64 have at most 52 bits of physical address. */
 #define MAX_ADDRESS (G_GUINT64_CONSTANT(1) << 52)
 #define MAX_DESCRIPTION 200
+#define MAX_THREADS 1024u
+/* Slower would be no rate but a standstill. */
+#define MIN_RATE (G_GUINT64_CONSTANT(1) << 20)
 
 #define DEFAULT_WAIT_MS 30000u
 #define DEFAULT_QEMU_CONF "/etc/libvirt/qemu.conf"
@@ -35,18 +38,21 @@
  * Section: where we are in the file.
  * @file, @group: for messages
  * @number: the N of [cache N] and [region N]
+ * @name: the NAME of [tenant NAME]
  */
 typedef struct {
 	const char *file;
 	const char *group;
 	GKeyFile *keys;
 	guint number;
+	const char *name;
 } Section;
 
 typedef struct {
 	const char *name;
 	const char *numbered; /* (nullable): what its number is */
 	guint max_number;
+	gboolean named;
 	gboolean in_config;
 	gboolean in_host;
 	gboolean (*read)(const Section *section, DaxcConfig *config, GError **error);
@@ -60,6 +66,8 @@ DaxcConfig *daxc_config_new(void)
 	config->zero = DAXC_ZERO_BEFORE_USE;
 	config->wait_ms = DEFAULT_WAIT_MS;
 	config->qemu_conf = g_strdup(DEFAULT_QEMU_CONF);
+	config->bad = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+	config->keepers = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	config->domains =
 		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_cache_domain_free);
 	config->regions = g_ptr_array_new_with_free_func(g_free);
@@ -72,6 +80,8 @@ void daxc_config_free(DaxcConfig *config)
 	if (!config)
 		return;
 	g_free(config->qemu_conf);
+	g_array_unref(config->bad);
+	g_hash_table_unref(config->keepers);
 	g_ptr_array_unref(config->domains);
 	g_free(config->description);
 	g_ptr_array_unref(config->regions);
@@ -207,6 +217,73 @@ static gboolean need(const Section *section, const char *key, GError **error)
 	return refuse(section, key, error, "is missing");
 }
 
+/* One address, or a range of them. */
+static gboolean read_bad(const Section *section, const char *text, DaxcExtent *bad,
+			 GError **error)
+{
+	gboolean ok;
+
+	bad->size = 1;
+	ok = strchr(text, '-') ? daxc_range_parse(text, &bad->start, &bad->size, error)
+			       : daxc_size_parse(text, &bad->start, error);
+	if (!ok)
+		return blame(section, "bad", error);
+	if (bad->start < MAX_ADDRESS && bad->size <= MAX_ADDRESS - bad->start)
+		return TRUE;
+	return refuse(section, "bad", error, "%s is above 52 bits of physical address",
+		      text);
+}
+
+static gboolean read_bad_list(const Section *section, DaxcConfig *config, GError **error)
+{
+	g_autofree char *text = value(section, "bad");
+	g_auto(GStrv) items = text ? g_strsplit(text, ";", -1) : NULL;
+
+	for (guint i = 0; items && items[i]; i++) {
+		DaxcExtent bad;
+
+		g_strstrip(items[i]);
+		/* An empty list, or the separator at the end of one. */
+		if (*items[i] == '\0' && !items[i + 1])
+			break;
+		if (!read_bad(section, items[i], &bad, error))
+			return FALSE;
+		g_array_append_val(config->bad, bad);
+	}
+	return TRUE;
+}
+
+static gboolean read_zeroing(const Section *section, DaxcConfig *config, GError **error)
+{
+	guint64 threads = config->zero_threads;
+
+	if (!read_size(section, "zero_rate", &config->zero_rate, error) ||
+	    !read_uint(section, "zero_threads", 1, MAX_THREADS, &threads, error) ||
+	    !read_bad_list(section, config, error))
+		return FALSE;
+	if (has(section, "zero_rate") && config->zero_rate < MIN_RATE)
+		return refuse(section, "zero_rate", error,
+			      "is less than 1 MiB a second; leave it out for no limit");
+	config->zero_threads = (guint)threads;
+	return TRUE;
+}
+
+static gboolean read_tenant(const Section *section, DaxcConfig *config, GError **error)
+{
+	static const char *const policies[] = {"before-use", "other-tenants", NULL};
+	guint policy = 0;
+
+	if (!daxc_tenant_check(section->name, error)) {
+		g_prefix_error(error, "%s: [%s]: ", section->file, section->group);
+		return FALSE;
+	}
+	if (!read_choice(section, "zero", policies, &policy, error))
+		return FALSE;
+	if (policy == 1)
+		g_hash_table_add(config->keepers, g_strdup(section->name));
+	return TRUE;
+}
+
 static gboolean read_daxcolor(const Section *section, DaxcConfig *config, GError **error)
 {
 	static const char *const policies[] = {
@@ -219,7 +296,8 @@ static gboolean read_daxcolor(const Section *section, DaxcConfig *config, GError
 
 	if (!read_choice(section, "zero", policies, &zero, error) ||
 	    !read_uint(section, "wait", 0, MAX_WAIT, &wait, error) ||
-	    !read_text(section, "qemu_conf", &config->qemu_conf, error))
+	    !read_text(section, "qemu_conf", &config->qemu_conf, error) ||
+	    !read_zeroing(section, config, error))
 		return FALSE;
 	if (!g_path_is_absolute(config->qemu_conf))
 		return refuse(section, "qemu_conf", error,
@@ -522,7 +600,10 @@ static gboolean read_region(const Section *section, DaxcConfig *config, GError *
 	return TRUE;
 }
 
-static const char *const daxcolor_keys[] = {"zero", "wait", "qemu_conf", NULL};
+static const char *const daxcolor_keys[] = {
+	"zero", "wait", "qemu_conf", "zero_rate", "zero_threads", "bad", NULL,
+};
+static const char *const tenant_keys[] = {"zero", NULL};
 static const char *const cache_keys[] = {
 	"kind", "size", "colors", "granule", "base", "extended_linear", "ranges", NULL,
 };
@@ -530,10 +611,11 @@ static const char *const host_keys[] = {"description", "distance", NULL};
 static const char *const region_keys[] = {"start", "size", "node", "align", NULL};
 
 static const SectionKind section_kinds[] = {
-	{"daxcolor", NULL, 0, TRUE, FALSE, read_daxcolor, daxcolor_keys},
-	{"cache", "node", MAX_NODE, TRUE, TRUE, read_cache, cache_keys},
-	{"host", NULL, 0, FALSE, TRUE, read_host, host_keys},
-	{"region", "region", MAX_REGION, FALSE, TRUE, read_region, region_keys},
+	{"daxcolor", NULL, 0, FALSE, TRUE, FALSE, read_daxcolor, daxcolor_keys},
+	{"tenant", NULL, 0, TRUE, TRUE, FALSE, read_tenant, tenant_keys},
+	{"cache", "node", MAX_NODE, FALSE, TRUE, TRUE, read_cache, cache_keys},
+	{"host", NULL, 0, FALSE, FALSE, TRUE, read_host, host_keys},
+	{"region", "region", MAX_REGION, FALSE, FALSE, TRUE, read_region, region_keys},
 };
 
 static gboolean check_keys(const Section *section, const char *const *known,
@@ -567,9 +649,10 @@ static const SectionKind *find_kind(Section *section, GError **error)
 
 		if (strlen(kind->name) != length ||
 		    strncmp(kind->name, section->group, length) != 0 ||
-		    !kind->numbered != !space)
+		    (!kind->numbered && !kind->named) != !space)
 			continue;
-		if (!space)
+		section->name = space ? space + 1 : NULL;
+		if (!kind->numbered)
 			return kind;
 		if (!daxc_uint_parse(space + 1, kind->numbered, kind->max_number, &number,
 				     error)) {
@@ -586,8 +669,9 @@ static const SectionKind *find_kind(Section *section, GError **error)
 		return kind;
 	}
 	refuse(section, NULL, error,
-	       "no such section: there are [daxcolor] and [cache NODE] in daxcolor.conf, "
-	       "and [host], [region NUMBER] and [cache NODE] in a host description");
+	       "no such section: there are [daxcolor], [tenant NAME] and [cache NODE] in "
+	       "daxcolor.conf, and [host], [region NUMBER] and [cache NODE] in a host "
+	       "description");
 	return NULL;
 }
 

@@ -8,6 +8,12 @@
  *   zero = before-use              # or never
  *   wait = 30                      # seconds to wait for other processes
  *   qemu_conf = /etc/libvirt/qemu.conf
+ *   zero_rate = 4GiB               # a second, in the background; default: no limit
+ *   zero_threads = 8               # default: as many as help
+ *   bad = 0x140001000; 0x180000000-0x1801fffff   # memory that must not be used
+ *
+ *   [tenant acme]                  # daxcolor.conf only
+ *   zero = other-tenants           # or before-use (default)
  *
  *   [cache 1]                      # the memory-side cache in front of node 1
  *   kind = rotate                  # rotate (default), skew, ranges
@@ -42,6 +48,12 @@ typedef enum {
 
 /**
  * DaxcConfig:
+ * @zero_rate: bytes a second that zeroing may write while nobody waits for it; 0:
+ *   no limit
+ * @zero_threads: 0: as many as help
+ * @bad: (element-type DaxcExtent): memory that the administrator found to be bad
+ * @keepers: (element-type utf8): tenants who may get their own memory back as they
+ *   left it
  * @domains: (element-type DaxcCacheDomain): from [cache N], by node; each one
  *   is what daxc_geometry_add() takes
  * @regions: (element-type DaxcRegion): host descriptions; by id, no overlap
@@ -52,6 +64,10 @@ typedef struct {
 	DaxcZeroPolicy zero;
 	guint wait_ms;
 	char *qemu_conf;
+	guint64 zero_rate;
+	guint zero_threads;
+	GArray *bad;
+	GHashTable *keepers;
 	GPtrArray *domains;
 	char *description;
 	GPtrArray *regions;

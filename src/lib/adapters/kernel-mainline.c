@@ -395,7 +395,9 @@ static int open_node(const char *name, GError **error)
 	return -1;
 }
 
-static gboolean mainline_zero(DaxcKernel *kernel, const char *name, GError **error)
+static gboolean mainline_zero(DaxcKernel *kernel, const char *name, guint64 offset,
+			      guint64 size, const DaxcScrubOptions *options, guint64 *bad,
+			      GError **error)
 {
 	g_autoptr(DaxcInstance) instance = daxc_sysfs_instance("", name, error);
 	gboolean ok;
@@ -406,7 +408,7 @@ static gboolean mainline_zero(DaxcKernel *kernel, const char *name, GError **err
 	fd = open_node(name, error);
 	if (fd < 0)
 		return FALSE;
-	ok = daxc_scrub_fd(fd, instance->size, instance->align, error);
+	ok = daxc_scrub_fd(fd, offset, size, instance->align, options, bad, error);
 	close(fd);
 	if (!ok)
 		g_prefix_error(error, "cannot zero %s: ", name);

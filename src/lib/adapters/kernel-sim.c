@@ -2,13 +2,20 @@
 /*
  * A device-dax without a kernel, for unit tests, --simulate and what-if. It has
  * mainline's manners, the bad ones too: what kernel.c guards against must be
- * possible here. State is in memory or in a key file.
+ * possible here. State is in memory or in a key file, and what guests leave in the
+ * memory in a sparse file, once somebody asks for that.
  */
+#include <config.h>
+
 #include "adapters/kernel-priv.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
@@ -17,6 +24,8 @@
 /* The kernel gives device-dax a dynamic major; this is a typical one. */
 #define SIM_MAJOR 252
 #define ALIGN_4K (G_GUINT64_CONSTANT(1) << 12)
+/* Behind the state file's name. */
+#define MEMORY_SUFFIX "-memory"
 
 /**
  * SimFailure: a step that will go wrong.
@@ -38,14 +47,18 @@ typedef struct {
  * @regions: (element-type DaxcRegion): by id; available is computed when asked for
  * @instances: (element-type SimInstance): in the order of their making
  * @youngest: (nullable): name of the instance made last
+ * @poison: (element-type guint64): addresses of memory that failed
  * @file: (nullable): where the state is between calls
+ * @memory: descriptor of the memory, without @file; -1: nobody asked for it yet
  */
 typedef struct {
 	DaxcKernel kernel;
 	GPtrArray *regions;
 	GPtrArray *instances;
 	char *youngest;
+	GArray *poison;
 	char *file;
+	int memory;
 	GArray *failures;
 } Sim;
 
@@ -113,6 +126,7 @@ static void reset(Sim *sim)
 {
 	g_ptr_array_set_size(sim->instances, 0);
 	g_clear_pointer(&sim->youngest, g_free);
+	g_array_set_size(sim->poison, 0);
 	for (guint i = 0; i < sim->regions->len; i++)
 		add_instance(sim, sim->regions->pdata[i], 0);
 }
@@ -222,6 +236,19 @@ static void save_instance(const SimInstance *instance, GKeyFile *keys)
 		g_key_file_set_string(keys, data->name, "holder", instance->holder);
 }
 
+static void save_poison(const Sim *sim, GKeyFile *keys)
+{
+	g_autoptr(GPtrArray) texts = g_ptr_array_new_with_free_func(g_free);
+
+	for (guint i = 0; i < sim->poison->len; i++)
+		g_ptr_array_add(texts,
+				g_strdup_printf("%" G_GUINT64_FORMAT,
+						g_array_index(sim->poison, guint64, i)));
+	if (texts->len > 0)
+		g_key_file_set_string_list(keys, "sim", "poison",
+					   (const char *const *)texts->pdata, texts->len);
+}
+
 /* A kernel forgets when power fails, so the file need not survive that: it only
  * must never be seen half-written. */
 static gboolean save(Sim *sim, GError **error)
@@ -237,6 +264,7 @@ static gboolean save(Sim *sim, GError **error)
 	g_key_file_set_integer(keys, "sim", "version", SIM_VERSION);
 	if (sim->youngest)
 		g_key_file_set_string(keys, "sim", "youngest", sim->youngest);
+	save_poison(sim, keys);
 	for (guint i = 0; i < sim->regions->len; i++)
 		save_region(sim->regions->pdata[i], keys);
 	for (guint i = 0; i < sim->instances->len; i++)
@@ -386,9 +414,38 @@ static gboolean load_instance(Sim *sim, GKeyFile *keys, const char *name, GError
 	return TRUE;
 }
 
+static const DaxcRegion *region_at(const Sim *sim, guint64 address)
+{
+	for (guint i = 0; i < sim->regions->len; i++) {
+		const DaxcRegion *region = sim->regions->pdata[i];
+
+		if (daxc_range_within(address, 1, region->start, region->size))
+			return region;
+	}
+	return NULL;
+}
+
+static gboolean load_poison(Sim *sim, GKeyFile *keys, GError **error)
+{
+	g_auto(GStrv)
+		texts = g_key_file_get_string_list(keys, "sim", "poison", NULL, NULL);
+
+	for (guint i = 0; texts && texts[i]; i++) {
+		g_autoptr(GError) failure = NULL;
+		guint64 address;
+
+		if (!daxc_uint_parse(texts[i], "poison", G_MAXUINT64, &address, &failure))
+			return damaged(sim, error, "sim", failure->message);
+		if (!region_at(sim, address))
+			return damaged(sim, error, "sim", "poison is in no region");
+		g_array_append_val(sim->poison, address);
+	}
+	return TRUE;
+}
+
 static gboolean load_header(Sim *sim, GKeyFile *keys, GError **error)
 {
-	static const char *const known[] = {"version", "youngest", NULL};
+	static const char *const known[] = {"version", "youngest", "poison", NULL};
 	guint64 version;
 
 	if (!load_uint(sim, keys, "sim", "version", G_MAXUINT64, &version, error) ||
@@ -397,7 +454,7 @@ static gboolean load_header(Sim *sim, GKeyFile *keys, GError **error)
 	if (version != SIM_VERSION)
 		return damaged(sim, error, "sim", "written by another daxcolor");
 	sim->youngest = g_key_file_get_string(keys, "sim", "youngest", NULL);
-	return TRUE;
+	return load_poison(sim, keys, error);
 }
 
 static gboolean load_keys(Sim *sim, GKeyFile *keys, GError **error)
@@ -701,7 +758,181 @@ static gboolean sim_destroy(DaxcKernel *kernel, const char *name, GError **error
 	return save(sim, error);
 }
 
-static gboolean sim_zero(DaxcKernel *kernel, const char *name, GError **error)
+/* ---- memory ---- */
+
+static gboolean memory_error(const Sim *sim, const char *what, int code, GError **error)
+{
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED,
+		    "cannot %s the memory of the simulated kernel%s%s%s: %s", what,
+		    sim->file ? ", " : "", sim->file ? sim->file : "",
+		    sim->file ? MEMORY_SUFFIX : "", g_strerror(code));
+	return FALSE;
+}
+
+static void memory_bounds(const Sim *sim, guint64 *start, guint64 *size)
+{
+	guint64 end = 0;
+
+	*start = G_MAXUINT64;
+	for (guint i = 0; i < sim->regions->len; i++) {
+		const DaxcRegion *region = sim->regions->pdata[i];
+
+		*start = MIN(*start, region->start);
+		end = MAX(end, region->start + region->size);
+	}
+	*size = end - *start;
+}
+
+/* Returns: a new descriptor, -1 on failure; errno is ENOENT when there is no memory
+ * yet and none shall be made. */
+static int open_memory(Sim *sim, gboolean make)
+{
+	g_autofree char *path = NULL;
+
+	if (sim->file) {
+		path = g_strconcat(sim->file, MEMORY_SUFFIX, NULL);
+		return open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | (make ? O_CREAT : 0),
+			    0600);
+	}
+	if (sim->memory < 0 && make)
+		sim->memory = memfd_create("daxcolor-sim", MFD_CLOEXEC);
+	if (sim->memory < 0) {
+		errno = make ? errno : ENOENT;
+		return -1;
+	}
+	return fcntl(sim->memory, F_DUPFD_CLOEXEC, 0);
+}
+
+static gboolean grow(int fd, guint64 size)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return FALSE;
+	if ((guint64)st.st_size >= size)
+		return TRUE;
+	if (size > G_MAXINT64) {
+		errno = EFBIG;
+		return FALSE;
+	}
+	return ftruncate(fd, (off_t)size) == 0;
+}
+
+static gboolean write_zeros(int fd, guint64 offset, guint64 size)
+{
+	static const guint8 zeros[65536];
+
+	while (size > 0) {
+		ssize_t n = pwrite(fd, zeros, MIN(size, sizeof(zeros)), (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return FALSE;
+		offset += (guint64)n;
+		size -= (guint64)n;
+	}
+	return TRUE;
+}
+
+static gboolean make_zero(int fd, guint64 offset, guint64 size)
+{
+	if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset,
+		      (off_t)size) == 0)
+		return TRUE;
+	return errno == EOPNOTSUPP && write_zeros(fd, offset, size);
+}
+
+static gboolean is_poisoned(const Sim *sim, guint64 address, guint64 size, guint64 *where)
+{
+	gboolean found = FALSE;
+
+	*where = 0;
+	for (guint i = 0; i < sim->poison->len; i++) {
+		guint64 poison = g_array_index(sim->poison, guint64, i);
+
+		if (poison - address >= size || (found && poison >= *where))
+			continue;
+		*where = poison;
+		found = TRUE;
+	}
+	return found;
+}
+
+/**
+ * Zeroing:
+ * @fd: of the memory; -1: nobody ever wrote to it
+ * @base: the lowest address of the memory
+ */
+typedef struct {
+	const Sim *sim;
+	const DaxcInstance *instance;
+	int fd;
+	guint64 base;
+} Zeroing;
+
+/* One multiple of the instance's align, which is in one piece. */
+static gboolean zero_piece(const Zeroing *zeroing, guint64 offset, guint64 *bad,
+			   GError **error)
+{
+	guint64 size = zeroing->instance->align, poison;
+	guint64 address = daxc_extents_address(zeroing->instance->extents, offset);
+	gboolean poisoned = is_poisoned(zeroing->sim, address, size, &poison);
+
+	if (poisoned)
+		size = poison - address;
+	if (zeroing->fd >= 0 && size > 0 &&
+	    !make_zero(zeroing->fd, address - zeroing->base, size))
+		return memory_error(zeroing->sim, "write", errno, error);
+	if (!poisoned)
+		return TRUE;
+	*bad = offset + size;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_MEMORY,
+		    "memory at offset 0x%" G_GINT64_MODIFIER "x is poisoned", *bad);
+	return FALSE;
+}
+
+static gboolean zero_pieces(const Zeroing *zeroing, guint64 offset, guint64 size,
+			    const DaxcScrubOptions *options, guint64 *bad, GError **error)
+{
+	guint64 align = zeroing->instance->align;
+
+	for (guint64 done = 0; done < size; done += align) {
+		if (options && options->proceed &&
+		    !options->proceed(done, options->data)) {
+			g_set_error(error, DAXC_ERROR, DAXC_ERROR_CANCELED,
+				    "zeroing was stopped after %" G_GUINT64_FORMAT
+				    " of %" G_GUINT64_FORMAT " bytes",
+				    done, size);
+			return FALSE;
+		}
+		if (!zero_piece(zeroing, offset + done, bad, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean zero_memory(Sim *sim, const DaxcInstance *instance, guint64 offset,
+			    guint64 size, const DaxcScrubOptions *options, guint64 *bad,
+			    GError **error)
+{
+	Zeroing zeroing = {sim, instance, open_memory(sim, FALSE), 0};
+	guint64 unused;
+	gboolean ok;
+
+	if (zeroing.fd < 0 && errno != ENOENT)
+		return memory_error(sim, "open", errno, error);
+	memory_bounds(sim, &zeroing.base, &unused);
+	ok = zero_pieces(&zeroing, offset, size, options, bad, error);
+	if (zeroing.fd >= 0)
+		close(zeroing.fd);
+	return ok;
+}
+
+/* Pieces are taken as they are: kernel.c has seen that they are within. */
+static gboolean sim_zero(DaxcKernel *kernel, const char *name, guint64 offset,
+			 guint64 size, const DaxcScrubOptions *options, guint64 *bad,
+			 GError **error)
 {
 	Sim *sim = sim_of(kernel);
 	SimInstance *instance;
@@ -714,7 +945,7 @@ static gboolean sim_zero(DaxcKernel *kernel, const char *name, GError **error)
 		return instance != NULL;
 	if (g_strcmp0(instance->instance->driver, DAXC_DRIVER_DEVDAX) != 0)
 		return daxc_kernel_refused(error, DAXC_STEP_ZERO, name, ENXIO);
-	return TRUE;
+	return zero_memory(sim, instance->instance, offset, size, options, bad, error);
 }
 
 static GPtrArray *sim_holders(DaxcKernel *kernel, const char *name, GError **error)
@@ -793,6 +1024,9 @@ static void sim_free(DaxcKernel *kernel)
 	g_ptr_array_unref(sim->regions);
 	g_ptr_array_unref(sim->instances);
 	g_array_unref(sim->failures);
+	g_array_unref(sim->poison);
+	if (sim->memory >= 0)
+		close(sim->memory);
 	g_free(sim->youngest);
 	g_free(sim->file);
 	g_free(sim);
@@ -832,6 +1066,8 @@ DaxcKernel *daxc_kernel_sim_new(const GPtrArray *regions, const char *file,
 	sim->regions = g_ptr_array_new_with_free_func((GDestroyNotify)daxc_region_free);
 	sim->instances = g_ptr_array_new_with_free_func(sim_instance_free);
 	sim->failures = g_array_new(FALSE, FALSE, sizeof(SimFailure));
+	sim->poison = g_array_new(FALSE, FALSE, sizeof(guint64));
+	sim->memory = -1;
 	sim->file = g_strdup(file);
 	for (guint i = 0; i < regions->len; i++)
 		g_ptr_array_add(sim->regions,
@@ -863,5 +1099,49 @@ gboolean daxc_kernel_sim_hold(DaxcKernel *kernel, const char *name, const char *
 		return FALSE;
 	g_free(instance->holder);
 	instance->holder = g_strdup(holder);
+	return save(sim, error);
+}
+
+static gboolean check_address(Sim *sim, guint64 address, GError **error)
+{
+	if (!load(sim, error))
+		return FALSE;
+	if (region_at(sim, address))
+		return TRUE;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+		    "no region has memory at 0x%" G_GINT64_MODIFIER "x", address);
+	return FALSE;
+}
+
+int daxc_kernel_sim_memory(DaxcKernel *kernel, guint64 address, guint64 *offset,
+			   GError **error)
+{
+	Sim *sim = sim_of(kernel);
+	guint64 start, size;
+	int fd;
+
+	g_return_val_if_fail(kernel->ops == &sim_ops, -1);
+	if (!check_address(sim, address, error))
+		return -1;
+	memory_bounds(sim, &start, &size);
+	fd = open_memory(sim, TRUE);
+	if (fd >= 0 && grow(fd, size)) {
+		*offset = address - start;
+		return fd;
+	}
+	memory_error(sim, "make", errno, error);
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+gboolean daxc_kernel_sim_poison(DaxcKernel *kernel, guint64 address, GError **error)
+{
+	Sim *sim = sim_of(kernel);
+
+	g_return_val_if_fail(kernel->ops == &sim_ops, FALSE);
+	if (!check_address(sim, address, error))
+		return FALSE;
+	g_array_append_val(sim->poison, address);
 	return save(sim, error);
 }

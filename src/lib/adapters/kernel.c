@@ -81,6 +81,18 @@ guint64 daxc_extents_size(const GArray *extents)
 	return size;
 }
 
+guint64 daxc_extents_address(const GArray *extents, guint64 offset)
+{
+	for (guint i = 0; i < extents->len; i++) {
+		const DaxcExtent *extent = &g_array_index(extents, DaxcExtent, i);
+
+		if (offset < extent->size)
+			return extent->start + offset;
+		offset -= extent->size;
+	}
+	g_return_val_if_reached(G_MAXUINT64);
+}
+
 gboolean daxc_range_within(guint64 start, guint64 size, guint64 outer, guint64 outer_size)
 {
 	return size > 0 && start >= outer && size <= outer_size &&
@@ -1029,13 +1041,48 @@ gboolean daxc_kernel_carve(DaxcKernel *kernel, guint region, guint64 align,
 
 /* ---- zero ---- */
 
-gboolean daxc_kernel_zero(DaxcKernel *kernel, const char *name, GError **error)
+static gboolean check_part(const DaxcInstance *instance, guint64 offset, guint64 size,
+			   GError **error)
+{
+	if (daxc_range_within(offset, size, 0, instance->size) &&
+	    offset % instance->align == 0 && size % instance->align == 0)
+		return TRUE;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+		    "cannot zero %" G_GUINT64_FORMAT
+		    " bytes at offset 0x%" G_GINT64_MODIFIER
+		    "x of %s: they must be multiples of its align, %" G_GUINT64_FORMAT
+		    ", and within its %" G_GUINT64_FORMAT " bytes",
+		    size, offset, instance->name, instance->align, instance->size);
+	return FALSE;
+}
+
+/* What failed is in the machine at its physical address. */
+static void say_address(const DaxcInstance *instance, guint64 bad, GError **error)
+{
+	if (bad < instance->size)
+		g_prefix_error(
+			error, "physical address 0x%" G_GINT64_MODIFIER "x (in %s): ",
+			daxc_extents_address(instance->extents, bad), instance->name);
+}
+
+gboolean daxc_kernel_zero(DaxcKernel *kernel, const char *name, guint64 offset,
+			  guint64 size, const DaxcScrubOptions *options, guint64 *bad,
+			  GError **error)
 {
 	g_autoptr(DaxcInstance) instance = daxc_kernel_instance(kernel, name, error);
+	guint64 at = G_MAXUINT64;
 
 	if (!instance)
 		return FALSE;
 	if (g_strcmp0(instance->driver, DAXC_DRIVER_DEVDAX) != 0)
 		return daxc_kernel_refused(error, DAXC_STEP_ZERO, name, ENXIO);
-	return kernel->ops->zero(kernel, name, error);
+	if (!check_part(instance, offset, size, error))
+		return FALSE;
+	if (kernel->ops->zero(kernel, name, offset, size, options, &at, error))
+		return TRUE;
+	/* Set with DAXC_ERROR_MEMORY only. */
+	say_address(instance, at, error);
+	if (bad && at != G_MAXUINT64)
+		*bad = at;
+	return FALSE;
 }

@@ -12,6 +12,8 @@
 #include <daxcolor/audit.h>
 #include <daxcolor/host.h>
 
+#include "adapters/scrub.h"
+
 G_BEGIN_DECLS
 
 typedef struct DaxcKernel DaxcKernel;
@@ -31,7 +33,8 @@ typedef struct DaxcKernel DaxcKernel;
  * @enable: binds device_dax
  * @disable: unbinds
  * @destroy: deletes an instance of size 0 that is no seed
- * @zero: writes zeros over [0, size) of an enabled instance and reads them back
+ * @zero: writes zeros over [offset, offset + size) of an enabled instance and reads
+ *   them back, as daxc_scrub_fd() does
  * @holders: (element-type utf8): processes, but for this one, that have the
  *   instance open or mapped: "qemu-system-x86 (1234)"; an error when one of them
  *   could not be looked into
@@ -56,7 +59,9 @@ typedef struct {
 	gboolean (*enable)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*disable)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*destroy)(DaxcKernel *kernel, const char *name, GError **error);
-	gboolean (*zero)(DaxcKernel *kernel, const char *name, GError **error);
+	gboolean (*zero)(DaxcKernel *kernel, const char *name, guint64 offset,
+			 guint64 size, const DaxcScrubOptions *options, guint64 *bad,
+			 GError **error);
 	GPtrArray *(*holders)(DaxcKernel *kernel, const char *name, GError **error);
 	GPtrArray *(*processes)(DaxcKernel *kernel, GError **error);
 } DaxcKernelOps;
@@ -84,7 +89,8 @@ DaxcKernel *daxc_kernel_mainline_new(GError **error);
  *
  * A kernel without a kernel, with mainline's manners: seeds that are there from
  * the start, empty, and cannot be deleted, ids reused lowest first, ENOMEM for
- * overlap, EBUSY while bound, misaligned starts accepted. Memory has no contents.
+ * overlap, EBUSY while bound, misaligned starts accepted. Of its memory only what is
+ * not zero takes room: in @file with "-memory" behind its name, or in memory.
  *
  * Fails with DAXC_ERROR_INVALID when @file is damaged or belongs to a host with
  * other regions.
@@ -118,6 +124,29 @@ void daxc_kernel_sim_fail(DaxcKernel *kernel, guint after, int code);
  */
 gboolean daxc_kernel_sim_hold(DaxcKernel *kernel, const char *name, const char *holder,
 			      GError **error);
+
+/**
+ * daxc_kernel_sim_memory:
+ * @address: of memory of a region
+ * @offset: (out): where the byte of @address is in the file
+ *
+ * The memory of all regions, as one file: a byte is at its address less the lowest
+ * region's start. For tests that play guests. Fails with DAXC_ERROR_INVALID when no
+ * region has @address.
+ *
+ * Returns: a new descriptor, which the caller closes; -1 on failure.
+ */
+int daxc_kernel_sim_memory(DaxcKernel *kernel, guint64 address, guint64 *offset,
+			   GError **error);
+
+/**
+ * daxc_kernel_sim_poison:
+ * @address: of memory of a region
+ *
+ * From now on, for all processes, zeroing over @address fails with
+ * DAXC_ERROR_MEMORY. For tests; there is no way back.
+ */
+gboolean daxc_kernel_sim_poison(DaxcKernel *kernel, guint64 address, GError **error);
 
 void daxc_kernel_free(DaxcKernel *kernel);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcKernel, daxc_kernel_free)
@@ -189,7 +218,33 @@ gboolean daxc_kernel_carve(DaxcKernel *kernel, guint region, guint64 align,
  */
 gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, GError **error);
 
-/* Zeroes an enabled instance, and reads it back. */
-gboolean daxc_kernel_zero(DaxcKernel *kernel, const char *name, GError **error);
+/**
+ * daxc_kernel_zero:
+ * @offset, @size: bytes of the instance, multiples of its align, within it
+ * @options: (nullable): threads, rate and who may stop it; NULL: all 0
+ * @bad: (out) (optional): with DAXC_ERROR_MEMORY: offset in the instance of the
+ *   memory that failed, the lowest that was found; see daxc_extents_address()
+ *
+ * Writes zeros over a part of an enabled instance, and reads them back. Changes
+ * nothing that a lock is needed for, if the caller knows that the instance is its own
+ * and stays.
+ *
+ * Fails before anything is written with DAXC_ERROR_NOT_FOUND, DAXC_ERROR_KERNEL when
+ * it is not enabled, DAXC_ERROR_INVALID on a range that cannot be; later with
+ * DAXC_ERROR_MEMORY (the message has the physical address), DAXC_ERROR_CANCELED, and
+ * DAXC_ERROR_FAILED when the memory cannot be mapped or was taken away.
+ */
+gboolean daxc_kernel_zero(DaxcKernel *kernel, const char *name, guint64 offset,
+			  guint64 size, const DaxcScrubOptions *options, guint64 *bad,
+			  GError **error);
+
+/**
+ * daxc_extents_address:
+ * @extents: (element-type DaxcExtent): in order of page offset
+ * @offset: bytes from the start of the instance, less than its size
+ *
+ * Pure. Returns: physical address of that byte.
+ */
+guint64 daxc_extents_address(const GArray *extents, guint64 offset);
 
 G_END_DECLS

@@ -21,6 +21,8 @@
 #define APPLICATION_ID 0x44415843
 /* No text or row of ours comes near; a doctored one must not eat the memory. */
 #define LENGTH_MAX (1 << 20)
+/* Waits that are longer are worth a word in the log. */
+#define SAY_AFTER_US (2 * G_USEC_PER_SEC)
 
 /*
  * One statement an object, exactly as SQLite keeps it in sqlite_schema: an
@@ -39,7 +41,8 @@
 static const char *const schema[] = {
 	"CREATE TABLE boot("
 	"one INTEGER PRIMARY KEY CHECK (one = 1), "
-	"id TEXT NOT NULL CHECK (length(id) BETWEEN 1 AND 64)"
+	"id TEXT NOT NULL CHECK (length(id) BETWEEN 1 AND 64), "
+	"serial INTEGER NOT NULL CHECK (serial >= 0)"
 	") STRICT",
 
 	"CREATE TABLE carving("
@@ -49,7 +52,8 @@ static const char *const schema[] = {
 	"name TEXT NOT NULL CHECK (name <> ''), "
 	"tenant TEXT NOT NULL CHECK (length(tenant) BETWEEN 1 AND 64 "
 	"AND tenant GLOB '[A-Za-z0-9]*' AND tenant NOT GLOB '*[^A-Za-z0-9._-]*'), "
-	"state TEXT NOT NULL CHECK (state IN ('intent', 'active', 'releasing')), "
+	"state TEXT NOT NULL "
+	"CHECK (state IN ('intent', 'active', 'releasing', 'scrubbing')), "
 	"instance TEXT CHECK (instance GLOB 'dax' || region || '.[0-9]*' "
 	"AND substr(instance, 4) NOT GLOB '*[^0-9.]*'), "
 	"cell INTEGER NOT NULL CHECK (cell BETWEEN 0 AND 4294967295), "
@@ -62,6 +66,7 @@ static const char *const schema[] = {
 	"pid INTEGER NOT NULL CHECK (pid >= 0), "
 	"pid_start INTEGER NOT NULL CHECK (pid_start >= 0), "
 	"boot_id TEXT NOT NULL CHECK (length(boot_id) BETWEEN 1 AND 64), "
+	"zeroed INTEGER NOT NULL CHECK (zeroed IN (0, 1)), "
 	"UNIQUE (uuid, cell), "
 	"CHECK (state <> 'active' OR instance IS NOT NULL)"
 	") STRICT",
@@ -74,14 +79,54 @@ static const char *const schema[] = {
 	"carving INTEGER REFERENCES carving(id), "
 	"color INTEGER CHECK (color BETWEEN 0 AND 65535), "
 	"page_order INTEGER CHECK (page_order >= 0), "
-	"CHECK (state = 'bad' OR (state = 'held') = (carving IS NOT NULL)), "
+	"tenant TEXT CHECK (tenant IS NULL OR length(tenant) BETWEEN 1 AND 64), "
+	"CHECK (state <> 'held' OR carving IS NOT NULL), "
+	"CHECK (state <> 'dirty' OR carving IS NULL), "
+	"CHECK (state = 'dirty' OR tenant IS NULL), "
 	"CHECK ((color IS NULL) = (carving IS NULL)), "
 	"CHECK ((page_order IS NULL) = (carving IS NULL))"
 	") STRICT",
 
+	"CREATE TABLE reservation("
+	"node INTEGER NOT NULL CHECK (node BETWEEN 0 AND 2147483647), "
+	"color INTEGER NOT NULL CHECK (color BETWEEN 0 AND 65535), "
+	"tenant TEXT NOT NULL CHECK (length(tenant) BETWEEN 1 AND 64 "
+	"AND tenant GLOB '[A-Za-z0-9]*' AND tenant NOT GLOB '*[^A-Za-z0-9._-]*'), "
+	"colors INTEGER NOT NULL CHECK (colors BETWEEN 1 AND 65536 AND color < colors), "
+	"granule INTEGER NOT NULL CHECK (granule BETWEEN 2097152 AND 1073741824 "
+	"AND granule & (granule - 1) = 0), "
+	"PRIMARY KEY (node, color)"
+	") STRICT, WITHOUT ROWID",
+
 	("CREATE UNIQUE INDEX granule_carving ON granule(carving, page_order) "
 	 "WHERE carving IS NOT NULL"),
 };
+
+/*
+ * From schema 1, which knew neither scrubbing, nor whose bytes a dirty granule
+ * has, nor reservations. Constraints cannot be altered in place, and a renamed
+ * table is not written as ours are: everything is taken out and put back. The
+ * sequence keeps ids from being used again.
+ */
+static const char take_out_1[] =
+	"CREATE TEMP TABLE old_boot AS SELECT * FROM main.boot;"
+	"CREATE TEMP TABLE old_carving AS SELECT * FROM main.carving;"
+	"CREATE TEMP TABLE old_granule AS SELECT * FROM main.granule;"
+	"CREATE TEMP TABLE old_sequence AS SELECT * FROM main.sqlite_sequence;"
+	"DROP TABLE main.granule; DROP TABLE main.carving; DROP TABLE main.boot;";
+static const char put_back_1[] =
+	"INSERT INTO boot(one, id, serial) SELECT one, id, 0 FROM old_boot;"
+	"INSERT INTO carving(id, uuid, name, tenant, state, instance, cell, region, "
+	"node, "
+	"size, align, granule, pid, pid_start, boot_id, zeroed) "
+	"SELECT id, uuid, name, tenant, state, instance, cell, region, node, "
+	"size, align, granule, pid, pid_start, boot_id, 0 FROM old_carving;"
+	"INSERT INTO granule(start, size, state, carving, color, page_order) "
+	"SELECT start, size, state, carving, color, page_order FROM old_granule;"
+	"DELETE FROM main.sqlite_sequence;"
+	"INSERT INTO main.sqlite_sequence(name, seq) SELECT name, seq FROM old_sequence;"
+	"DROP TABLE old_boot; DROP TABLE old_carving; DROP TABLE old_granule;"
+	"DROP TABLE old_sequence;";
 
 /*
  * Why a rollback journal, truncated, and not WAL. Writers are few and short
@@ -101,8 +146,8 @@ static const char settings[] = "PRAGMA foreign_keys = ON;"
 
 #define CARVING_COLUMNS                                                                  \
 	"id, uuid, name, tenant, state, instance, cell, region, node, size, align, "     \
-	"granule, pid, pid_start, boot_id"
-#define HELD_COLUMNS "carving, start, size, color, page_order"
+	"granule, pid, pid_start, boot_id, zeroed"
+#define HELD_COLUMNS "carving, start, size, color, page_order, granule.state"
 /* Granules are at most 1 GiB, which bounds how far back one can begin. */
 #define OVERLAPPING                                                                      \
 	"start > ?1 - 1073741824 AND start < ?1 + ?2 AND granule.start + granule.size "  \
@@ -124,14 +169,15 @@ static const char *const statements[SQL_N] = {
 		     " FROM granule WHERE +carving IS NOT NULL ORDER BY start",
 	[SQL_HELD_OF] = "SELECT " HELD_COLUMNS " FROM granule WHERE carving IN "
 			"(SELECT id FROM carving WHERE uuid = ?1) ORDER BY start",
-	[SQL_GRANULES] = "SELECT start, size, state, carving FROM granule ORDER BY start",
+	[SQL_GRANULES] =
+		"SELECT start, size, state, carving, tenant FROM granule ORDER BY start",
 	[SQL_ADD_CARVING] =
 		"INSERT INTO carving(uuid, name, tenant, state, instance, cell, "
-		"region, node, size, align, granule, pid, pid_start, boot_id) "
+		"region, node, size, align, granule, pid, pid_start, boot_id, zeroed) "
 		"VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, "
-		"?13, ?14)",
+		"?13, ?14, ?15)",
 	[SQL_UPDATE_CARVING] = "UPDATE carving SET state = ?2, instance = ?3, pid = ?4, "
-			       "pid_start = ?5 WHERE id = ?1",
+			       "pid_start = ?5, zeroed = ?6 WHERE id = ?1",
 	[SQL_REMOVE_CARVING] = "DELETE FROM carving WHERE id = ?1",
 	[SQL_OVERLAPS] = "SELECT start, granule.size, granule.state, carving, name "
 			 "FROM granule LEFT JOIN carving ON carving.id = granule.carving "
@@ -141,17 +187,34 @@ static const char *const statements[SQL_N] = {
 		"INSERT INTO granule(start, size, state, carving, color, page_order) "
 		"VALUES (?1, ?2, 'held', ?3, ?4, ?5)",
 	[SQL_MARK] = "INSERT INTO granule(start, size, state) VALUES (?1, ?2, ?3) "
-		     "ON CONFLICT(start) DO UPDATE SET state = excluded.state",
-	[SQL_FREE] = "UPDATE granule SET state = iif(state = 'bad', 'bad', ?2), " LET_GO
+		     "ON CONFLICT(start) DO UPDATE SET state = excluded.state, "
+		     "tenant = NULL",
+	[SQL_CLEANED] = "UPDATE granule SET state = 'clean' WHERE carving = "
+			"(SELECT id FROM carving WHERE id = ?1 AND state = 'scrubbing') "
+			"AND start = ?2 AND state = 'held'",
+	/* What a scrubber has cleaned already stays clean. */
+	[SQL_FREE] = "UPDATE granule SET state = iif(state = 'held', ?2, state), "
+		     "tenant = iif(state = 'held' AND ?2 = 'dirty', (SELECT tenant FROM "
+		     "carving WHERE id = ?1 AND zeroed = 1), NULL), " LET_GO
 		     " WHERE carving = ?1",
+	[SQL_RESERVATIONS] = "SELECT node, color, tenant, colors, granule "
+			     "FROM reservation ORDER BY node, color",
+	[SQL_RESERVE] = "INSERT INTO reservation(node, color, tenant, colors, granule) "
+			"VALUES (?1, ?2, ?3, ?4, ?5)",
+	[SQL_UNRESERVE] = "DELETE FROM reservation WHERE tenant = ?1 AND node = ?2",
 	[SQL_BOOT] = "SELECT id FROM boot",
-	[SQL_SET_BOOT] = "INSERT INTO boot(one, id) VALUES (1, ?1) "
+	[SQL_SET_BOOT] = "INSERT INTO boot(one, id, serial) VALUES (1, ?1, 0) "
 			 "ON CONFLICT(one) DO UPDATE SET id = excluded.id",
+	[SQL_SERIAL] = "SELECT serial FROM boot",
+	[SQL_SET_SERIAL] = "UPDATE boot SET serial = ?1",
+	[SQL_NEXT_SERIAL] = "UPDATE boot SET serial = serial + 1",
 	[SQL_FREE_OTHER_BOOTS] = "UPDATE granule SET state = iif(state = 'bad', 'bad', "
-				 "'dirty'), " LET_GO " WHERE carving IN "
+				 "'dirty'), tenant = NULL, " LET_GO " WHERE carving IN "
 				 "(SELECT id FROM carving WHERE boot_id <> ?1)",
 	[SQL_REMOVE_OTHER_BOOTS] = "DELETE FROM carving WHERE boot_id <> ?1",
-	[SQL_SOIL] = "UPDATE granule SET state = 'dirty' WHERE state = 'clean'",
+	[SQL_SOIL] = "UPDATE granule SET state = iif(state <> 'clean', state, "
+		     "iif(carving IS NULL, 'dirty', 'held')), tenant = NULL "
+		     "WHERE state = 'clean' OR tenant IS NOT NULL",
 };
 
 #define WAY_OUT "restore it from a backup, or move it away and run \"daxcolor recover\""
@@ -286,10 +349,19 @@ static int wait_for_lock(void *data, int tries)
 	DaxcLedger *ledger = data;
 	gint64 now = g_get_monotonic_time();
 
-	if (tries == 0)
+	if (tries == 0) {
 		ledger->wait_end = now + (gint64)ledger->wait_ms * 1000;
+		ledger->wait_said = now + SAY_AFTER_US;
+	}
 	if (now >= ledger->wait_end)
 		return 0;
+	if (now >= ledger->wait_said) {
+		g_autofree char *holder = describe_process(lock_holder(ledger));
+
+		g_message("ledger %s: waiting for another user of it%s", ledger->path,
+			  holder);
+		ledger->wait_said = ledger->wait_end;
+	}
 	g_usleep((gulong)MIN(ledger->wait_end - now, g_random_int_range(1000, 4000)));
 	return 1;
 }
@@ -524,6 +596,33 @@ static gboolean create(DaxcLedger *ledger, GError **error)
 	return FALSE;
 }
 
+static gboolean is_old(const struct identity *id)
+{
+	return id->application == APPLICATION_ID && id->version == 1;
+}
+
+/* As in create(): another process may have been first. */
+static gboolean upgrade(DaxcLedger *ledger, GError **error)
+{
+	struct identity id;
+
+	if (ledger->read_only)
+		return ledger_error(ledger, error,
+				    "was written by an older daxcolor: run \"daxcolor "
+				    "recover\" as root, which brings it up to date");
+	if (!ledger_run(ledger, SQL_BEGIN, "bring it up to date", error))
+		return FALSE;
+	if (identify(ledger, &id, error) &&
+	    (!is_old(&id) ||
+	     (execute(ledger, take_out_1, "bring it up to date", error) &&
+	      create_schema(ledger, error) &&
+	      execute(ledger, put_back_1, "bring it up to date", error))) &&
+	    ledger_run(ledger, SQL_COMMIT, "bring it up to date", error))
+		return TRUE;
+	daxc_ledger_rollback(ledger);
+	return FALSE;
+}
+
 static gboolean check_identity(DaxcLedger *ledger, GError **error)
 {
 	struct identity id;
@@ -619,6 +718,8 @@ static gboolean open_ledger(DaxcLedger *ledger, GError **error)
 	if (!connect_file(ledger, error) || !identify(ledger, &id, error))
 		return FALSE;
 	if (is_blank(&id) && !open_blank(ledger, error))
+		return FALSE;
+	if (is_old(&id) && !upgrade(ledger, error))
 		return FALSE;
 	if (!check_identity(ledger, error) || !check_schema(ledger, error))
 		return FALSE;

@@ -29,9 +29,16 @@ enum sql {
 	SQL_FORGET,
 	SQL_HOLD,
 	SQL_MARK,
+	SQL_CLEANED,
 	SQL_FREE,
+	SQL_RESERVATIONS,
+	SQL_RESERVE,
+	SQL_UNRESERVE,
 	SQL_BOOT,
 	SQL_SET_BOOT,
+	SQL_SERIAL,
+	SQL_SET_SERIAL,
+	SQL_NEXT_SERIAL,
 	SQL_FREE_OTHER_BOOTS,
 	SQL_REMOVE_OTHER_BOOTS,
 	SQL_SOIL,
@@ -45,6 +52,7 @@ enum sql {
  * @prepared: of statements[], each made when first needed
  * @wait_ms: what was asked for at open
  * @wait_end: of the wait going on, in microseconds of the monotonic clock
+ * @wait_said: when to say whom it is for
  */
 struct DaxcLedger {
 	sqlite3 *db;
@@ -53,6 +61,7 @@ struct DaxcLedger {
 	gboolean read_only;
 	guint wait_ms;
 	gint64 wait_end;
+	gint64 wait_said;
 	sqlite3_stmt *prepared[SQL_N];
 };
 

@@ -167,7 +167,7 @@ static gboolean read_carving_state(LedgerStmt *stmt, int column, DaxcCarvingStat
 {
 	const char *text = (const char *)sqlite3_column_text(stmt, column);
 
-	for (int i = DAXC_CARVING_INTENT; i <= DAXC_CARVING_RELEASING; i++) {
+	for (int i = DAXC_CARVING_INTENT; i <= DAXC_CARVING_SCRUBBING; i++) {
 		if (g_strcmp0(text, daxc_carving_state_name(i)) == 0) {
 			*state = i;
 			return TRUE;
@@ -180,7 +180,7 @@ static gboolean read_carving_state(LedgerStmt *stmt, int column, DaxcCarvingStat
 static gboolean read_numbers(LedgerStmt *stmt, DaxcCarving *carving)
 {
 	DaxcCellPlan *plan = carving->plan;
-	gint64 cell, region, node, size, align, granule, start;
+	gint64 cell, region, node, size, align, granule, start, zeroed;
 	gboolean ok = read_number(stmt, 0, G_MAXINT64, &carving->id) &&
 		      read_number(stmt, 6, G_MAXUINT, &cell) &&
 		      read_number(stmt, 7, G_MAXUINT, &region) &&
@@ -189,7 +189,8 @@ static gboolean read_numbers(LedgerStmt *stmt, DaxcCarving *carving)
 		      read_number(stmt, 10, G_MAXINT64, &align) &&
 		      read_number(stmt, 11, G_MAXINT64, &granule) &&
 		      read_number(stmt, 12, G_MAXINT64, &carving->pid) &&
-		      read_number(stmt, 13, G_MAXINT64, &start);
+		      read_number(stmt, 13, G_MAXINT64, &start) &&
+		      read_number(stmt, 15, 1, &zeroed);
 
 	if (!ok)
 		return FALSE;
@@ -200,6 +201,7 @@ static gboolean read_numbers(LedgerStmt *stmt, DaxcCarving *carving)
 	plan->align = (guint64)align;
 	plan->granule = (guint64)granule;
 	carving->pid_start = (guint64)start;
+	carving->zeroed = zeroed != 0;
 	return TRUE;
 }
 
@@ -302,6 +304,14 @@ static gboolean read_held_row(DaxcLedger *ledger, LedgerStmt *stmt, GHashTable *
 				      "the granule at 0x%" G_GINT64_MODIFIER
 				      "x does not fit its carving %" G_GINT64_FORMAT,
 				      start, id);
+	/* Only a scrubber has granules that are clean already. */
+	if (row.carving->state != DAXC_CARVING_SCRUBBING &&
+	    g_strcmp0((const char *)sqlite3_column_text(stmt, 5),
+		      daxc_granule_state_name(DAXC_GRANULE_CLEAN)) == 0)
+		return ledger_damaged(ledger, error,
+				      "the granule at 0x%" G_GINT64_MODIFIER
+				      "x cannot be \"clean\" and a guest's",
+				      start);
 	row.granule.start = start;
 	row.granule.color = (guint32)color;
 	g_array_append_val(held, row);
@@ -428,8 +438,8 @@ static gboolean read_granule(DaxcLedger *ledger, LedgerStmt *stmt,
 	granule->carving = sqlite3_column_int64(stmt, 3);
 	held = granule->carving != 0;
 	if (read_granule_state(stmt, 2, &granule->state) &&
-	    (granule->state == DAXC_GRANULE_BAD ||
-	     held == (granule->state == DAXC_GRANULE_HELD)))
+	    (granule->state != DAXC_GRANULE_HELD || held) &&
+	    (granule->state != DAXC_GRANULE_DIRTY || !held))
 		return TRUE;
 	return ledger_damaged(ledger, error,
 			      "the granule at 0x%" G_GINT64_MODIFIER
@@ -447,11 +457,13 @@ static gboolean read_granules(DaxcLedger *ledger, GArray *granules, GError **err
 	if (!stmt)
 		return FALSE;
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
-		DaxcLedgerGranule granule;
+		DaxcLedgerGranule granule = {0};
 
 		if (!read_granule(ledger, stmt, &granule, error) ||
 		    !check_granule(ledger, granule.start, granule.size, &end, error))
 			return FALSE;
+		granule.tenant =
+			g_intern_string((const char *)sqlite3_column_text(stmt, 4));
 		g_array_append_val(granules, granule);
 	}
 	return code == SQLITE_DONE || ledger_failed(ledger, "read granules", error);
@@ -505,7 +517,7 @@ static gboolean make_way(DaxcLedger *ledger, guint64 start, guint64 size,
 	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
 		const char *holder = (const char *)sqlite3_column_text(stmt, 4);
 		gboolean same, bad_already;
-		DaxcLedgerGranule other;
+		DaxcLedgerGranule other = {0};
 
 		if (!read_granule(ledger, stmt, &other, error))
 			return FALSE;
@@ -562,6 +574,182 @@ gboolean daxc_ledger_mark(DaxcLedger *ledger, guint64 start, guint64 size,
 	       ledger_leave(ledger, mark(ledger, start, size, state, error), error);
 }
 
+static gboolean cleaned(DaxcLedger *ledger, gint64 id, guint64 start, GError **error)
+{
+	g_autoptr(LedgerStmt) stmt = ledger_use(ledger, SQL_CLEANED, error);
+
+	if (!stmt)
+		return FALSE;
+	sqlite3_bind_int64(stmt, 1, id);
+	ledger_bind_size(stmt, 2, start);
+	if (!ledger_finish(ledger, stmt, "mark a granule clean", error))
+		return FALSE;
+	if (sqlite3_changes(ledger->db) == 1)
+		return TRUE;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_NOT_FOUND,
+		    "ledger %s: scrubbing %" G_GINT64_FORMAT
+		    " holds no granule at 0x%" G_GINT64_MODIFIER "x",
+		    ledger->path, id, start);
+	return FALSE;
+}
+
+gboolean daxc_ledger_cleaned(DaxcLedger *ledger, gint64 id, guint64 start, GError **error)
+{
+	return ledger_enter_change(ledger, error) &&
+	       ledger_leave(ledger, cleaned(ledger, id, start, error), error);
+}
+
+gboolean daxc_ledger_soil(DaxcLedger *ledger, GError **error)
+{
+	return ledger_enter_change(ledger, error) &&
+	       ledger_leave(ledger,
+			    ledger_run(ledger, SQL_SOIL, "mark granules dirty", error),
+			    error);
+}
+
+/* Reservations. */
+
+static DaxcReservation *reservation_new(const char *tenant, gint node, guint32 of,
+					guint64 granule)
+{
+	DaxcReservation *reservation = g_new0(DaxcReservation, 1);
+
+	reservation->tenant = g_strdup(tenant);
+	reservation->node = node;
+	reservation->of = of;
+	reservation->granule = granule;
+	reservation->colors = g_array_new(FALSE, FALSE, sizeof(guint32));
+	return reservation;
+}
+
+/* Rows come by node and color: one of the same tenant on the same node before? */
+static DaxcReservation *reservation_like(const GPtrArray *reservations,
+					 const DaxcReservation *row)
+{
+	for (guint i = 0; i < reservations->len; i++) {
+		DaxcReservation *other = g_ptr_array_index(reservations, i);
+
+		if (other->node == row->node && other->of == row->of &&
+		    other->granule == row->granule &&
+		    strcmp(other->tenant, row->tenant) == 0)
+			return other;
+	}
+	return NULL;
+}
+
+static gboolean read_reservation(DaxcLedger *ledger, LedgerStmt *stmt,
+				 GPtrArray *reservations, GError **error)
+{
+	const char *tenant = (const char *)sqlite3_column_text(stmt, 2);
+	DaxcReservation *row, *other;
+	gint64 node, color, of, granule;
+	guint32 value;
+
+	if (!read_number(stmt, 0, G_MAXINT, &node) ||
+	    !read_number(stmt, 3, DAXC_COLORS_MAX, &of) || of == 0 ||
+	    !read_number(stmt, 1, of - 1, &color) ||
+	    !read_number(stmt, 4, DAXC_GRANULE_MAX, &granule) ||
+	    !is_granule_size((guint64)granule) || !daxc_tenant_check(tenant, NULL))
+		return ledger_damaged(ledger, error,
+				      "a reservation of tenant %s cannot be",
+				      tenant ? tenant : "?");
+	row = reservation_new(tenant, (gint)node, (guint32)of, (guint64)granule);
+	other = reservation_like(reservations, row);
+	if (other)
+		daxc_reservation_free(row);
+	else
+		g_ptr_array_add(reservations, other = row);
+	value = (guint32)color;
+	g_array_append_val(other->colors, value);
+	return TRUE;
+}
+
+GPtrArray *daxc_ledger_reservations(DaxcLedger *ledger, GError **error)
+{
+	g_autoptr(GPtrArray) reservations =
+		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_reservation_free);
+	g_autoptr(LedgerStmt) stmt = ledger_use(ledger, SQL_RESERVATIONS, error);
+	int code;
+
+	if (!stmt)
+		return NULL;
+	while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+		if (!read_reservation(ledger, stmt, reservations, error))
+			return NULL;
+	}
+	if (code != SQLITE_DONE) {
+		ledger_failed(ledger, "read reservations", error);
+		return NULL;
+	}
+	return g_steal_pointer(&reservations);
+}
+
+static gboolean is_reservation(const DaxcReservation *reservation)
+{
+	if (!daxc_tenant_check(reservation->tenant, NULL) || reservation->node < 0 ||
+	    reservation->of == 0 || reservation->of > DAXC_COLORS_MAX ||
+	    !is_granule_size(reservation->granule))
+		return FALSE;
+	for (guint i = 0; i < reservation->colors->len; i++) {
+		if (g_array_index(reservation->colors, guint32, i) >= reservation->of)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean reserve_color(DaxcLedger *ledger, const DaxcReservation *reservation,
+			      guint32 color, GError **error)
+{
+	g_autoptr(LedgerStmt) stmt = ledger_use(ledger, SQL_RESERVE, error);
+
+	if (!stmt)
+		return FALSE;
+	sqlite3_bind_int64(stmt, 1, reservation->node);
+	sqlite3_bind_int64(stmt, 2, color);
+	ledger_bind_text(stmt, 3, reservation->tenant);
+	sqlite3_bind_int64(stmt, 4, reservation->of);
+	ledger_bind_size(stmt, 5, reservation->granule);
+	if (sqlite3_step(stmt) == SQLITE_DONE)
+		return TRUE;
+	if (sqlite3_extended_errcode(ledger->db) != SQLITE_CONSTRAINT_PRIMARYKEY)
+		return ledger_failed(ledger, "record a reservation", error);
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
+		    "color %u of node %d is reserved for another tenant already", color,
+		    reservation->node);
+	return FALSE;
+}
+
+static gboolean reserve(DaxcLedger *ledger, const DaxcReservation *reservation,
+			GError **error)
+{
+	g_autoptr(LedgerStmt) stmt = ledger_use(ledger, SQL_UNRESERVE, error);
+
+	if (!stmt)
+		return FALSE;
+	ledger_bind_text(stmt, 1, reservation->tenant);
+	sqlite3_bind_int64(stmt, 2, reservation->node);
+	if (!ledger_finish(ledger, stmt, "take a reservation back", error))
+		return FALSE;
+	for (guint i = 0; i < reservation->colors->len; i++) {
+		if (!reserve_color(ledger, reservation,
+				   g_array_index(reservation->colors, guint32, i), error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean daxc_ledger_reserve(DaxcLedger *ledger, const DaxcReservation *reservation,
+			     GError **error)
+{
+	if (!is_reservation(reservation)) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+			    "ledger %s: that is no reservation of colors", ledger->path);
+		return FALSE;
+	}
+	return ledger_enter_change(ledger, error) &&
+	       ledger_leave(ledger, reserve(ledger, reservation, error), error);
+}
+
 /* Carvings, changed. */
 
 static gboolean invalid(const DaxcLedger *ledger, const DaxcCarving *carving,
@@ -602,6 +790,7 @@ static gboolean add_carving(DaxcLedger *ledger, const DaxcCarving *carving, gint
 	sqlite3_bind_int64(stmt, 12, carving->pid);
 	sqlite3_bind_int64(stmt, 13, (gint64)carving->pid_start);
 	ledger_bind_text(stmt, 14, carving->boot_id);
+	sqlite3_bind_int64(stmt, 15, carving->zeroed);
 	if (sqlite3_step(stmt) == SQLITE_DONE) {
 		*id = sqlite3_last_insert_rowid(ledger->db);
 		return TRUE;
@@ -644,7 +833,7 @@ static gboolean insert(DaxcLedger *ledger, const DaxcCarving *carving, gint64 *i
 		if (!hold_granule(ledger, carving->plan, i, *id, error))
 			return FALSE;
 	}
-	return TRUE;
+	return ledger_run(ledger, SQL_NEXT_SERIAL, "record a carving", error);
 }
 
 gboolean daxc_ledger_insert(DaxcLedger *ledger, DaxcCarving *carving, GError **error)
@@ -672,6 +861,7 @@ static gboolean update(DaxcLedger *ledger, const DaxcCarving *carving, GError **
 	ledger_bind_text(stmt, 3, carving->instance);
 	sqlite3_bind_int64(stmt, 4, carving->pid);
 	sqlite3_bind_int64(stmt, 5, (gint64)carving->pid_start);
+	sqlite3_bind_int64(stmt, 6, carving->zeroed);
 	return ledger_finish(ledger, stmt, "update a carving", error) &&
 	       (sqlite3_changes(ledger->db) == 1 ||
 		no_carving(ledger, carving->id, error));
@@ -765,17 +955,53 @@ gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, GError **erro
 	       ledger_leave(ledger, note_boot(ledger, boot_id, error), error);
 }
 
+gboolean daxc_ledger_serial(DaxcLedger *ledger, guint64 *serial, GError **error)
+{
+	g_autoptr(LedgerStmt) stmt = ledger_use(ledger, SQL_SERIAL, error);
+	gint64 value = 0;
+	int code;
+
+	if (!stmt)
+		return FALSE;
+	code = sqlite3_step(stmt);
+	if (code == SQLITE_ROW && !read_number(stmt, 0, G_MAXINT64, &value))
+		return ledger_damaged(ledger, error, "its serial number cannot be");
+	*serial = (guint64)value;
+	return code == SQLITE_ROW || code == SQLITE_DONE ||
+	       ledger_failed(ledger, "read its serial number", error);
+}
+
+static gboolean set_serial(DaxcLedger *ledger, guint64 serial, GError **error)
+{
+	g_autoptr(LedgerStmt) stmt = ledger_use(ledger, SQL_SET_SERIAL, error);
+
+	if (!stmt)
+		return FALSE;
+	sqlite3_bind_int64(stmt, 1, (gint64)MIN(serial, (guint64)G_MAXINT64 / 2));
+	return ledger_finish(ledger, stmt, "set its serial number", error);
+}
+
+gboolean daxc_ledger_set_serial(DaxcLedger *ledger, guint64 serial, GError **error)
+{
+	return ledger_enter_change(ledger, error) &&
+	       ledger_leave(ledger, set_serial(ledger, serial, error), error);
+}
+
 /* Everything. */
 
 static gboolean check_rows(DaxcLedger *ledger, GError **error)
 {
 	g_autoptr(GPtrArray) carvings = daxc_ledger_carvings(ledger, NULL, error);
 	g_autoptr(GArray) granules = NULL;
+	g_autoptr(GPtrArray) reservations = NULL;
 
 	if (!carvings)
 		return FALSE;
 	granules = daxc_ledger_granules(ledger, error);
-	return granules != NULL;
+	if (!granules)
+		return FALSE;
+	reservations = daxc_ledger_reservations(ledger, error);
+	return reservations != NULL;
 }
 
 gboolean daxc_ledger_check(DaxcLedger *ledger, GError **error)

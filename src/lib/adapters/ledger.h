@@ -18,7 +18,7 @@
 
 G_BEGIN_DECLS
 
-#define DAXC_LEDGER_VERSION 1
+#define DAXC_LEDGER_VERSION 2
 
 typedef struct DaxcLedger DaxcLedger;
 
@@ -36,6 +36,8 @@ typedef enum {
  *
  * Fails with DAXC_ERROR_LEDGER: not a ledger, damaged, written by a newer
  * daxcolor (user_version), directory not writable; the file is then untouched.
+ * One written by an older daxcolor is brought up to date, which a READ_ONLY
+ * open cannot and says.
  * Root's ledger must be trusted: the same for a file or directory that others
  * own or can write, and a file that is a symbolic link.
  *
@@ -87,7 +89,7 @@ GPtrArray *daxc_ledger_carvings(DaxcLedger *ledger, const char *uuid, GError **e
  */
 gboolean daxc_ledger_insert(DaxcLedger *ledger, DaxcCarving *carving, GError **error);
 
-/* Writes state, instance, pid and pid_start of the carving with @carving's id.
+/* Writes state, instance, pid, pid_start and zeroed of the carving with @carving's id.
  * DAXC_ERROR_NOT_FOUND; DAXC_ERROR_INVALID for what a carving cannot be (ACTIVE
  * without an instance, an instance of another region). */
 gboolean daxc_ledger_update(DaxcLedger *ledger, const DaxcCarving *carving,
@@ -97,8 +99,9 @@ gboolean daxc_ledger_update(DaxcLedger *ledger, const DaxcCarving *carving,
  * daxc_ledger_remove:
  * @state: what its granules are from now on: CLEAN or DIRTY
  *
- * Takes a carving out. A granule that turned BAD meanwhile stays so.
- * DAXC_ERROR_NOT_FOUND.
+ * Takes a carving out. A granule that turned BAD meanwhile stays so, and one
+ * that a scrubber has cleaned stays clean. DIRTY ones of a carving that was
+ * zeroed hold its tenant's bytes, and that is remembered. DAXC_ERROR_NOT_FOUND.
  */
 gboolean daxc_ledger_remove(DaxcLedger *ledger, gint64 id, DaxcGranuleState state,
 			    GError **error);
@@ -106,13 +109,17 @@ gboolean daxc_ledger_remove(DaxcLedger *ledger, gint64 id, DaxcGranuleState stat
 /**
  * DaxcLedgerGranule: what the ledger says of one granule.
  * @carving: id of the carving that holds it, 0 when none. A granule that turned
- *   BAD while it is held has both.
+ *   BAD while it is held has both, and so has one that is CLEAN already while a
+ *   scrubber still works on its neighbors.
+ * @tenant: (nullable): a DIRTY granule holds this tenant's bytes and nobody
+ *   else's; interned (g_intern_string())
  */
 typedef struct {
 	guint64 start;
 	guint64 size;
 	DaxcGranuleState state;
 	gint64 carving;
+	const char *tenant;
 } DaxcLedgerGranule;
 
 /* Returns: (transfer full) (element-type DaxcLedgerGranule): every granule the
@@ -129,6 +136,43 @@ GArray *daxc_ledger_granules(DaxcLedger *ledger, GError **error);
  */
 gboolean daxc_ledger_mark(DaxcLedger *ledger, guint64 start, guint64 size,
 			  DaxcGranuleState state, GError **error);
+
+/**
+ * daxc_ledger_cleaned:
+ * @id: of a SCRUBBING carving
+ *
+ * Says that its granule at @start has been zeroed and read back, so that this is
+ * not lost when the scrubber is. DAXC_ERROR_NOT_FOUND when it holds no such one.
+ */
+gboolean daxc_ledger_cleaned(DaxcLedger *ledger, gint64 id, guint64 start,
+			     GError **error);
+
+/* Every granule that is CLEAN is DIRTY from now on, with anybody's bytes. */
+gboolean daxc_ledger_soil(DaxcLedger *ledger, GError **error);
+
+/* Returns: (transfer full) (element-type DaxcReservation): by node and tenant; the
+ * colors of each ascending. */
+GPtrArray *daxc_ledger_reservations(DaxcLedger *ledger, GError **error);
+
+/**
+ * daxc_ledger_reserve:
+ *
+ * Replaces what @reservation's tenant has reserved on that node; without colors,
+ * nothing is reserved any more. DAXC_ERROR_REFUSED when another tenant has one
+ * of the colors reserved; DAXC_ERROR_INVALID.
+ */
+gboolean daxc_ledger_reserve(DaxcLedger *ledger, const DaxcReservation *reservation,
+			     GError **error);
+
+/**
+ * daxc_ledger_serial, daxc_ledger_set_serial:
+ *
+ * A number that grows with every insertion: of two copies of a ledger, the one
+ * with the smaller number is older. Setting it is for a ledger that was found to
+ * be old, after what it cannot know was allowed for.
+ */
+gboolean daxc_ledger_serial(DaxcLedger *ledger, guint64 *serial, GError **error);
+gboolean daxc_ledger_set_serial(DaxcLedger *ledger, guint64 serial, GError **error);
 
 /**
  * daxc_ledger_boot:

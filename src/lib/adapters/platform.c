@@ -14,6 +14,7 @@
 #include "adapters/file.h"
 
 #define NODE_DIR "/sys/devices/system/node"
+#define DAX_DIR "/sys/bus/dax/devices"
 #define TABLE_DIR "/sys/firmware/acpi/tables"
 
 /* A sysfs attribute is one page; HMAT of a thousand domains is a few MiB. */
@@ -23,6 +24,8 @@
 #define MAX_LEVEL 15u
 /* Linux's MAX_NUMNODES is at most 1024. */
 #define MAX_NODE 1023u
+/* Its NR_CPUS at most 8192. */
+#define MAX_CPU 8191u
 
 /* sysfs, memory_side_cache/indexN/indexing (enum cache_indexing of Linux). */
 #define INDEXING_DIRECT 0
@@ -268,56 +271,158 @@ gboolean daxc_platform_sysfs_cache(const char *root, gint node, DaxcCacheDomain 
 	return TRUE;
 }
 
-/*
- * How many online nodes come before @node, -1 when it is not one of them.
- * @list is the kernel's: "0-1,3".
- */
-static gint position_of(const char *list, guint64 node)
+/* Reads what the kernel writes of a set: "0-1,3", ascending; NULL when it is none. */
+static GArray *parse_set(const char *text, guint64 max)
 {
-	g_auto(GStrv) runs = g_strsplit(list, ",", -1);
-	guint64 position = 0;
+	g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(guint));
+	g_auto(GStrv) runs = g_strsplit(text, ",", -1);
+	guint64 next = 0;
 
 	for (guint i = 0; runs[i]; i++) {
 		g_auto(GStrv) ends = g_strsplit(runs[i], "-", 2);
 		guint64 first, last;
 
-		if (!ends[0] || !daxc_uint_parse(ends[0], "node", MAX_NODE, &first, NULL))
-			return -1;
+		if (!ends[0] || !daxc_uint_parse(ends[0], "number", max, &first, NULL))
+			return NULL;
 		last = first;
-		if (ends[1] && !daxc_uint_parse(ends[1], "node", MAX_NODE, &last, NULL))
-			return -1;
-		if (first <= node && node <= last)
-			return (gint)(position + node - first);
-		if (first > last)
-			return -1;
-		position += last - first + 1;
+		if (ends[1] && !daxc_uint_parse(ends[1], "number", max, &last, NULL))
+			return NULL;
+		if (first < next || first > last)
+			return NULL;
+		for (next = first; next <= last; next++) {
+			guint number = (guint)next;
+
+			g_array_append_val(numbers, number);
+		}
 	}
-	return -1;
+	return g_steal_pointer(&numbers);
+}
+
+/* Returns: (element-type guint): the set in a file; empty when there is none. */
+static GArray *read_set(const char *path, guint64 max)
+{
+	g_autofree char *text = NULL;
+	GArray *numbers = NULL;
+	gsize length;
+
+	if (daxc_file_read(path, MAX_ATTRIBUTE, &text, &length, NULL))
+		numbers = parse_set(g_strchomp(text), max);
+	return numbers ? numbers : g_array_new(FALSE, FALSE, sizeof(guint));
+}
+
+static GArray *online_nodes(const char *root)
+{
+	g_autofree char *path = g_strdup_printf("%s" NODE_DIR "/online", root);
+
+	return read_set(path, MAX_NODE);
+}
+
+static gboolean position_of(const GArray *numbers, guint number, guint *position)
+{
+	for (*position = 0; *position < numbers->len; (*position)++)
+		if (g_array_index(numbers, guint, *position) == number)
+			return TRUE;
+	return FALSE;
 }
 
 guint daxc_platform_distance(const char *root, gint from, gint to)
 {
-	g_autofree char *online = g_strdup_printf("%s" NODE_DIR "/online", root);
+	g_autoptr(GArray) online = online_nodes(root);
 	g_autofree char *path = node_path(root, from, "distance");
-	g_autofree char *list = NULL;
 	g_autofree char *row = NULL;
 	g_auto(GStrv) distances = NULL;
 	guint64 distance;
 	gsize length;
-	gint position;
+	guint position;
 
-	if (from < 0 || to < 0 ||
-	    !daxc_file_read(online, MAX_ATTRIBUTE, &list, &length, NULL) ||
-	    !daxc_file_read(path, MAX_ATTRIBUTE, &row, &length, NULL))
-		return 0;
 	/* A row has a number for each online node, and says nothing of others. Where
 	 * node 0 is offline, Linux begins it with a space. */
-	position = position_of(g_strchomp(list), (guint64)to);
+	if (from < 0 || to < 0 || !position_of(online, (guint)to, &position) ||
+	    !daxc_file_read(path, MAX_ATTRIBUTE, &row, &length, NULL))
+		return 0;
 	distances = g_strsplit(g_strstrip(row), " ", -1);
-	if (position < 0 || (guint)position >= g_strv_length(distances) ||
+	if (position >= g_strv_length(distances) ||
 	    !daxc_uint_parse(distances[position], "distance", 255, &distance, NULL))
 		return 0;
 	return (guint)distance;
+}
+
+/* CPUs. */
+
+static GArray *node_cpus(const char *root, gint node)
+{
+	g_autofree char *path = node_path(root, node, "cpulist");
+
+	return read_set(path, MAX_CPU);
+}
+
+/* Sets @home to the online node that Linux took for the nearest of @node, which is
+ * not online itself: only the dax devices of its memory know. */
+static gboolean home_of_device(const char *root, const char *name, gint node, gint *home)
+{
+	g_autofree char *dir = g_strdup_printf("%s" DAX_DIR "/%s", root, name);
+	guint64 target, near;
+
+	if (!read_attribute(dir, "target_node", &target, NULL) ||
+	    !read_attribute(dir, "numa_node", &near, NULL) || target != (guint64)node ||
+	    near > MAX_NODE)
+		return FALSE;
+	*home = (gint)near;
+	return TRUE;
+}
+
+static gint home_of(const char *root, gint node)
+{
+	g_autofree char *path = g_strdup_printf("%s" DAX_DIR, root);
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *name = dir ? g_dir_read_name(dir) : NULL;
+	gint home = node;
+
+	while (name && !home_of_device(root, name, node, &home))
+		name = g_dir_read_name(dir);
+	return home;
+}
+
+/*
+ * Of the nodes that have CPUs, the nearest to @from. Without a distance to go by it
+ * is only clear where there is no choice.
+ */
+static GArray *nearest_cpus(const char *root, gint from, const GArray *online)
+{
+	g_autoptr(GArray) best = NULL;
+	guint best_distance = 0, candidates = 0;
+
+	for (guint i = 0; i < online->len; i++) {
+		gint node = (gint)g_array_index(online, guint, i);
+		guint distance = daxc_platform_distance(root, from, node);
+		g_autoptr(GArray) cpus = node_cpus(root, node);
+
+		if (cpus->len == 0)
+			continue;
+		candidates++;
+		if (best &&
+		    (distance == 0 || (best_distance > 0 && distance >= best_distance)))
+			continue;
+		g_clear_pointer(&best, g_array_unref);
+		best = g_steal_pointer(&cpus);
+		best_distance = distance;
+	}
+	if (!best || (best_distance == 0 && candidates > 1))
+		return g_array_new(FALSE, FALSE, sizeof(guint));
+	return g_steal_pointer(&best);
+}
+
+GArray *daxc_platform_cpus(const char *root, gint node)
+{
+	g_autoptr(GArray) online = online_nodes(root);
+	g_autoptr(GArray) cpus = node_cpus(root, node);
+	guint position;
+
+	if (node >= 0 && cpus->len > 0)
+		return g_steal_pointer(&cpus);
+	if (node >= 0 && !position_of(online, (guint)node, &position))
+		node = home_of(root, node);
+	return nearest_cpus(root, node, online);
 }
 
 /* The raw tables. */

@@ -87,6 +87,17 @@ DaxcGeometry *daxc_platform_geometry(const char *root, const GPtrArray *configur
  */
 guint daxc_platform_distance(const char *root, gint from, gint to);
 
+/**
+ * daxc_platform_cpus:
+ *
+ * Online CPUs of a node. Where it has none, because it is only memory or is offline,
+ * those of the nearest node that has some, as far as sysfs says which that is.
+ *
+ * Returns: (transfer full) (element-type guint): ascending; empty when nothing is
+ *   known.
+ */
+GArray *daxc_platform_cpus(const char *root, gint node);
+
 void daxc_cache_domain_free(DaxcCacheDomain *domain);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcCacheDomain, daxc_cache_domain_free)
 

@@ -5,6 +5,8 @@
  */
 #include "layout.h"
 
+#include <string.h>
+
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
 
@@ -43,6 +45,7 @@ static void place_free(gpointer data)
 
 	g_free(place->zone.color);
 	g_free(place->zone.user);
+	g_free(place->zone.wait);
 	g_free(place);
 }
 
@@ -78,6 +81,8 @@ static void fill_zone(DaxcZone *zone, const DaxcCacheDomain *cache, guint64 star
 	zone->n = (guint32)MIN(n, ZONE_MAX);
 	zone->color = g_new(guint32, zone->n);
 	zone->user = g_new0(guint32, zone->n);
+	zone->wait = g_malloc(MAX(zone->n, 1));
+	memset(zone->wait, DAXC_WAIT_ZERO, zone->n);
 	for (guint32 i = 0; i < zone->n; i++)
 		zone->color[i] = color_at(cache, zone->start + i * granule);
 }
@@ -333,6 +338,18 @@ gboolean daxc_layout_use(DaxcLayout *layout, guint64 start, guint64 size, guint3
 		return TRUE;
 	return use_places(layout, start, end, user, FALSE, error) &&
 	       use_places(layout, start, end, user, TRUE, error);
+}
+
+void daxc_layout_set_wait(DaxcLayout *layout, guint64 start, DaxcWait wait)
+{
+	guint index = find_place(layout, start);
+	const DaxcZone *zone;
+
+	if (index == layout->places->len)
+		return;
+	zone = daxc_layout_zone(layout, index);
+	if (start >= zone->start && (start - zone->start) / zone->granule < zone->n)
+		zone->wait[(start - zone->start) / zone->granule] = (guint8)wait;
 }
 
 gboolean daxc_layout_reserve(DaxcLayout *layout, gint node, guint32 color, guint32 user,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The planner's view of a host: for every granule, its color and its user.
+ * The planner's view of a host: for every granule, its color, its user, and what a
+ * new user would wait for.
  * Built once from geometry, regions and uses, then only read. Pure.
  */
 #pragma once
@@ -21,6 +22,18 @@ G_BEGIN_DECLS
 #define DAXC_NO_COLOR G_MAXUINT32
 
 /**
+ * DaxcWait: what a guest would have to wait for, were it given a granule.
+ * @DAXC_WAIT_NONE: nothing: it holds zeros, or bytes that this tenant may see
+ * @DAXC_WAIT_ZERO: it must be zeroed
+ * @DAXC_WAIT_SCRUB: a scrubber is at work on it and has to be stopped first
+ */
+typedef enum {
+	DAXC_WAIT_NONE,
+	DAXC_WAIT_ZERO,
+	DAXC_WAIT_SCRUB,
+} DaxcWait;
+
+/**
  * DaxcZone: the whole granules of one region behind one cache domain. What is
  * beyond the first 64 Mi granules (128 TiB at 2 MiB) of a region is in no zone.
  * @region, @node: the region's
@@ -30,6 +43,7 @@ G_BEGIN_DECLS
  * @n: number of granules
  * @color: color of each, or DAXC_NO_COLOR
  * @user: DAXC_USER_* or index of the tenant + 1, of each
+ * @wait: a DaxcWait of each
  */
 typedef struct {
 	guint region;
@@ -40,6 +54,7 @@ typedef struct {
 	guint32 n;
 	guint32 *color;
 	guint32 *user;
+	guint8 *wait;
 } DaxcZone;
 
 /**
@@ -89,6 +104,10 @@ guint32 daxc_layout_find_tenant(const DaxcLayout *layout, const char *tenant);
 gboolean daxc_layout_use(DaxcLayout *layout, guint64 start, guint64 size, guint32 user,
 			 GError **error);
 
+/* Sets what the granule at @start has to wait for; all begin with WAIT_ZERO. One
+ * that is in no zone is passed over. */
+void daxc_layout_set_wait(DaxcLayout *layout, guint64 start, DaxcWait wait);
+
 /* Gives a color to a tenant without granules. Fails like daxc_layout_use(), or
  * with DAXC_ERROR_INVALID when there is no such color. */
 gboolean daxc_layout_reserve(DaxcLayout *layout, gint node, guint32 color, guint32 user,
@@ -110,7 +129,8 @@ const DaxcLayoutDomain *daxc_layout_domain(const DaxcLayout *layout, guint index
  * Each cell gets one carving in one region. One cell is planned in one pass over
  * the granules of the nodes it may be on. Several cells that compete are first
  * placed one after the other; where that fails every other way is tried, so that
- * a refusal means that there is none (or says that the search was cut short).
+ * a refusal means that there is none (or says that the search was cut short). Of
+ * a color's free granules those come first that need the least waiting.
  *
  * Returns: (transfer full): granules for every cell of @request. Fails with
  *   DAXC_ERROR_INVALID on a request that no host could grant (a node or color

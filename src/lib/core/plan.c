@@ -5,6 +5,8 @@
  */
 #include <daxcolor/plan.h>
 
+#include <string.h>
+
 #include <daxcolor/error.h>
 
 #include "choose.h"
@@ -651,6 +653,21 @@ static guint32 *by_hole(const Spot *spot, guint32 n)
 	return order;
 }
 
+/* Puts those first that need the least waiting, and else keeps the order. */
+static void by_wait(const DaxcZone *zone, guint32 *order, guint32 n)
+{
+	g_autofree guint32 *sorted = g_new(guint32, MAX(n, 1));
+	guint32 at = 0;
+
+	for (guint wait = DAXC_WAIT_NONE; wait <= DAXC_WAIT_SCRUB; wait++) {
+		for (guint32 i = 0; i < n; i++) {
+			if (zone->wait[order[i]] == wait)
+				sorted[at++] = order[i];
+		}
+	}
+	memcpy(order, sorted, n * sizeof(*order));
+}
+
 /* Picks the granules of all jobs in one zone. */
 static void fill_shelf(const Planner *planner, guint zone_index, Shelf *shelf)
 {
@@ -676,6 +693,7 @@ static void fill_shelf(const Planner *planner, guint zone_index, Shelf *shelf)
 	spot = g_new(Spot, MAX(zone->n, 1));
 	n = find_spots(zone, wanted, spot);
 	order = by_hole(spot, n);
+	by_wait(zone, order, n);
 	for (guint32 i = 0; i < n; i++) {
 		guint32 color = zone->color[order[i]];
 

@@ -25,6 +25,15 @@ void daxc_color_use_free(DaxcColorUse *use)
 	g_free(use);
 }
 
+void daxc_reservation_free(DaxcReservation *reservation)
+{
+	if (!reservation)
+		return;
+	g_free(reservation->tenant);
+	g_clear_pointer(&reservation->colors, g_array_unref);
+	g_free(reservation);
+}
+
 void daxc_carving_free(DaxcCarving *carving)
 {
 	if (!carving)
@@ -47,6 +56,8 @@ const char *daxc_carving_state_name(DaxcCarvingState state)
 		return "active";
 	case DAXC_CARVING_RELEASING:
 		return "releasing";
+	case DAXC_CARVING_SCRUBBING:
+		return "scrubbing";
 	}
 	g_return_val_if_reached("unknown");
 }

@@ -18,12 +18,6 @@
 
 #include "adapters/qemu-conf.h"
 
-/* What the hook calls a cell's node, before its number. */
-#define NODE_PREFIX "daxcolor.cell"
-/* libvirt cuts a domain's name off behind so many letters (its
- * VIR_DOMAIN_SHORT_NAME_MAX). */
-#define SHORT_NAME 20
-
 typedef DIR AutoDir;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AutoDir, closedir)
 
@@ -86,6 +80,28 @@ static gboolean judge_writers(DaxcLook *look, const char *code, const char *file
 	return TRUE;
 }
 
+static gboolean judge_ledger_writers(DaxcLook *look, GError **error)
+{
+	static const char effect[] =
+		"write, or replace, the record of who has which memory";
+	static const char remedy[] =
+		"stop what starts guests, compare `daxcolor list` with what runs, then "
+		"\"chown root\" and \"chmod go-w\" it";
+	const char *ledger = look->audit->ledger;
+	g_autofree char *dir = ledger ? g_path_get_dirname(ledger) : NULL;
+	g_autofree char *note = NULL;
+
+	if (!ledger)
+		return TRUE;
+	if (!judge_writers(look, "ledger-writable", ledger, effect, remedy, error))
+		return FALSE;
+	if (strcmp(look->host->run_dir, dir) == 0)
+		return TRUE;
+	note = g_build_filename(look->host->run_dir, "serial", NULL);
+	return judge_writers(look, "ledger-writable", note,
+			     "make an old copy of the ledger look new", remedy, error);
+}
+
 gboolean daxc_look_files(DaxcLook *look, GError **error)
 {
 	DaxcAudit *audit = look->audit;
@@ -98,12 +114,7 @@ gboolean daxc_look_files(DaxcLook *look, GError **error)
 			   error))
 		return FALSE;
 	before = audit->breaches->len;
-	if (audit->ledger &&
-	    !judge_writers(look, "ledger-writable", audit->ledger,
-			   "write, or replace, the record of who has which memory",
-			   "stop what starts guests, compare `daxcolor list` with what "
-			   "runs, then \"chown root\" and \"chmod go-w\" it",
-			   error))
+	if (!judge_ledger_writers(look, error))
 		return FALSE;
 	/* What others could write is not read; that is said once. */
 	if (audit->ledger_fault && audit->breaches->len == before)
@@ -137,14 +148,6 @@ typedef struct {
 	GHashTable *by_minor;
 } Nodes;
 
-static gboolean fits_name(const char *shown, const char *name)
-{
-	if (strcmp(shown, name) == 0)
-		return TRUE;
-	return g_utf8_validate(shown, -1, NULL) &&
-	       g_utf8_strlen(shown, -1) >= SHORT_NAME && g_str_has_prefix(name, shown);
-}
-
 /* "ID-NAME", with no more than the beginning of a long name. */
 static gboolean fits_directory(const DaxcLook *look, const char *directory,
 			       const DaxcCarving *carving)
@@ -152,16 +155,18 @@ static gboolean fits_directory(const DaxcLook *look, const char *directory,
 	const DaxcAuditGuest *guest = g_hash_table_lookup(look->guests, carving->uuid);
 	const char *dash = strchr(directory, '-');
 	g_autofree char *number = NULL;
+	DaxcNode node = {0};
 	guint64 id;
 
-	if (!dash)
+	if (!dash || !g_utf8_validate(directory, -1, NULL))
 		return FALSE;
 	number = g_strndup(directory, (gsize)(dash - directory));
 	if (!g_ascii_string_to_unsigned(number, 10, 0, G_MAXINT, &id, NULL))
 		return FALSE;
 	if (guest && (guint64)guest->id != id)
 		return FALSE;
-	return fits_name(dash + 1, carving->name);
+	node.guest = dash + 1;
+	return daxc_node_directory_fits(&node, carving->name);
 }
 
 gboolean daxc_look_node_fits(const DaxcLook *look, const char *path,
@@ -170,7 +175,8 @@ gboolean daxc_look_node_fits(const DaxcLook *look, const char *path,
 	g_autofree char *file = g_path_get_basename(path);
 	g_autofree char *parent = g_path_get_dirname(path);
 	g_autofree char *directory = g_path_get_basename(parent);
-	g_autofree char *node = g_strdup_printf(NODE_PREFIX "%u", carving->plan->cell);
+	g_autofree char *node =
+		g_strdup_printf(DAXC_NODE_PREFIX "%u", carving->plan->cell);
 
 	/* So /proc shows what libvirt has taken away already. */
 	if (g_str_has_suffix(file, " (deleted)"))
@@ -275,7 +281,8 @@ static gboolean judge_guest_node(Nodes *nodes, int dir, const char *name,
 	if (!look_at(dir, name, path, &st, &found, error))
 		return FALSE;
 	if (!found || !S_ISCHR(st.st_mode) ||
-	    (major(st.st_rdev) != nodes->major && !g_str_has_prefix(name, NODE_PREFIX)))
+	    (major(st.st_rdev) != nodes->major &&
+	     !g_str_has_prefix(name, DAXC_NODE_PREFIX)))
 		return TRUE;
 	row = row_behind(nodes, &st);
 	/* Whose it is cannot be told without a ledger. */

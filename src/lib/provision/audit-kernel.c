@@ -98,7 +98,9 @@ static const char *guest_of(const DaxcAuditInstance *row)
 		if (!uuid)
 			uuid = process->uuid;
 	}
-	return !uuid && row->carving ? row->carving->uuid : uuid;
+	return !uuid && row->carving && daxc_is_of_guest(row->carving)
+		       ? row->carving->uuid
+		       : uuid;
 }
 
 static void take_process(DaxcLook *look, DaxcProcess *process)
@@ -247,12 +249,14 @@ void daxc_look_instances(DaxcLook *look)
 
 /**
  * Owners: who has the colors of one cache domain.
- * @rows: (nullable): for each color the first instance found on it
+ * @rows: for each color the first instance found on it, or NULL
+ * @reserved: for each color the tenant who has it reserved, or NULL
  * @seen: for each color the number of the instance counted last, plus one
  */
 typedef struct {
 	const DaxcCacheDomain *domain;
 	const DaxcAuditInstance **rows;
+	const char **reserved;
 	guint *seen;
 } Owners;
 
@@ -261,6 +265,7 @@ static void owners_clear(gpointer data)
 	Owners *owners = data;
 
 	g_free(owners->rows);
+	g_free(owners->reserved);
 	g_free(owners->seen);
 }
 
@@ -275,6 +280,7 @@ static GArray *owners_new(const DaxcLook *look)
 		Owners owners = {
 			.domain = domain,
 			.rows = g_new0(const DaxcAuditInstance *, domain->colors),
+			.reserved = g_new0(const char *, domain->colors),
 			.seen = g_new0(guint, domain->colors),
 		};
 
@@ -405,27 +411,85 @@ static void claim(DaxcLook *look, Owners *owners, const DaxcAuditInstance *row)
 	}
 }
 
+/* ---- reserved colors ---- */
+
+static void judge_reserved(DaxcLook *look, const Owners *owners,
+			   const DaxcAuditInstance *row)
+{
+	for (guint i = 0; i < row->colors->len; i++) {
+		guint32 color = g_array_index(row->colors, guint32, i);
+		const char *tenant = owners->reserved[color];
+
+		if (!tenant || strcmp(tenant, row->tenant) == 0)
+			continue;
+		daxc_look_breach(
+			look, "reserved-color-held", name_of(row),
+			g_strdup_printf("it is tenant %s's and has memory of color %u on "
+					"node %d, which tenant %s has reserved",
+					row->tenant, color, row->node, tenant),
+			"stop the guest and start it again, or drop the reservation "
+			"(`daxcolor reserve`)");
+		return;
+	}
+}
+
+static void judge_reservation(DaxcLook *look, const DaxcReservation *reservation)
+{
+	daxc_look_breach(
+		look, "reservation-geometry-differs",
+		g_strdup_printf("tenant %s node %d", reservation->tenant,
+				reservation->node),
+		g_strdup_printf("it reserved colors when there were %u of them, with "
+				"granules of %" G_GUINT64_FORMAT " bytes: today they "
+				"are other memory, and not kept for it",
+				reservation->of, reservation->granule),
+		"reserve its colors of today (`daxcolor regions`, `daxcolor reserve`)");
+}
+
+static void note_reservations(DaxcLook *look, GArray *all)
+{
+	for (guint i = 0; i < look->reservations->len; i++) {
+		const DaxcReservation *reservation =
+			g_ptr_array_index(look->reservations, i);
+		Owners *owners = owners_of(all, reservation->node);
+
+		if (!owners || owners->domain->colors != reservation->of ||
+		    owners->domain->granule != reservation->granule) {
+			judge_reservation(look, reservation);
+			continue;
+		}
+		for (guint k = 0; k < reservation->colors->len; k++) {
+			guint32 color = g_array_index(reservation->colors, guint32, k);
+
+			if (color < reservation->of)
+				owners->reserved[color] = reservation->tenant;
+		}
+	}
+}
+
 /* Of an instance that nobody explains: on whose colors it is. */
 static void judge_on_tenant(DaxcLook *look, const Owners *owners,
 			    const DaxcAuditInstance *row)
 {
 	g_autoptr(GHashTable) tenants = g_hash_table_new(g_str_hash, g_str_equal);
 
-	if (row->tenant || !owners || !daxc_look_has_ledger(look))
+	/* A scrubber zeroes free memory of any color, for a moment. */
+	if (row->tenant || row->carving || !owners || !daxc_look_has_ledger(look))
 		return;
 	for (guint i = 0; i < row->colors->len; i++) {
 		guint32 color = g_array_index(row->colors, guint32, i);
 		const DaxcAuditInstance *owner = owners->rows[color];
+		const char *tenant = owner ? owner->tenant : owners->reserved[color];
 
-		if (!owner || !g_hash_table_add(tenants, owner->tenant))
+		if (!tenant || !g_hash_table_add(tenants, (gpointer)tenant))
 			continue;
 		daxc_look_breach(
 			look, "color-intruded", name_of(row),
 			g_strdup_printf("it has memory of color %u on node %d, which is "
 					"tenant %s's (%s): whoever uses it evicts the "
 					"tenant from the cache",
-					color, row->node, owner->tenant,
-					owner->instance->name),
+					color, row->node, tenant,
+					owner ? owner->instance->name : "reserved"),
 			"destroy it at once when nobody has it open; else end who has");
 	}
 }
@@ -436,12 +500,15 @@ void daxc_look_colors(DaxcLook *look)
 	const GPtrArray *rows = look->audit->instances;
 
 	find_colors(look, all);
+	note_reservations(look, all);
 	for (guint i = 0; i < rows->len; i++) {
 		const DaxcAuditInstance *row = g_ptr_array_index(rows, i);
 		Owners *owners = owners_of(all, row->node);
 
-		if (owners && row->tenant)
-			claim(look, owners, row);
+		if (!owners || !row->tenant)
+			continue;
+		claim(look, owners, row);
+		judge_reserved(look, owners, row);
 	}
 	for (guint i = 0; i < rows->len; i++) {
 		const DaxcAuditInstance *row = g_ptr_array_index(rows, i);
@@ -507,7 +574,7 @@ static void judge_process(DaxcLook *look, const DaxcAuditInstance *row,
 			"more");
 		return;
 	}
-	if (!carving) {
+	if (!carving || !daxc_is_of_guest(carving)) {
 		daxc_look_breach(look, "process-unexplained", what,
 				 g_strdup_printf("it has the instance %s, which no guest "
 						 "is known to hold",

@@ -262,7 +262,7 @@ static void judge_ledger_colors(DaxcLook *look)
 	for (guint i = 0; i < look->carvings->len; i++) {
 		const DaxcCarving *carving = g_ptr_array_index(look->carvings, i);
 
-		if (daxc_look_is_of_boot(look, carving))
+		if (daxc_look_is_of_boot(look, carving) && daxc_is_of_guest(carving))
 			judge_claims(look, claims, carving);
 	}
 }
@@ -327,22 +327,64 @@ static void judge_clean(DaxcLook *look, const DaxcAuditInstance *row)
 		"(`daxcolor recover` marks it dirty)");
 }
 
+/* Returns: the first failed memory that an instance has: by the ledger, or by the
+ * administrator's list, which the ledger may not have taken over yet. */
+static gboolean find_bad(const DaxcLook *look, const DaxcInstance *instance,
+			 guint64 *address)
+{
+	const DaxcLedgerGranule *granule = granule_in(look, instance, DAXC_GRANULE_BAD);
+	const GArray *listed = look->host->config->bad;
+
+	if (granule) {
+		*address = granule->start;
+		return TRUE;
+	}
+	for (guint i = 0; i < listed->len; i++) {
+		const DaxcExtent *bad = &g_array_index(listed, DaxcExtent, i);
+
+		*address = bad->start;
+		if (daxc_instance_touches(instance, bad->start, bad->size))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static void judge_bad(DaxcLook *look, const DaxcAuditInstance *row)
 {
-	const DaxcLedgerGranule *granule;
+	guint64 address;
 
-	if (!row->instance->driver)
-		return;
-	granule = granule_in(look, row->instance, DAXC_GRANULE_BAD);
-	if (!granule)
+	if (!row->instance->driver || !find_bad(look, row->instance, &address))
 		return;
 	daxc_look_breach(look, "granule-bad-in-use", g_strdup(row->instance->name),
-			 g_strdup_printf("it has the granule at 0x%" G_GINT64_MODIFIER
-					 "x, whose memory has failed: whoever reads it "
-					 "is killed",
-					 granule->start),
+			 g_strdup_printf("it has memory that has failed, at or above "
+					 "0x%" G_GINT64_MODIFIER
+					 "x: whoever reads it is killed",
+					 address),
 			 "stop the guest, or migrate it away, and start it again: it "
 			 "then gets other memory");
+}
+
+/* ---- an old copy ---- */
+
+static void judge_age(DaxcLook *look)
+{
+	if (!daxc_look_has_ledger(look) ||
+	    (look->has_note && look->noted <= look->serial))
+		return;
+	daxc_look_breach(
+		look, "ledger-out-of-date", g_strdup(look->audit->ledger),
+		look->has_note
+			? g_strdup_printf("its serial number is %" G_GUINT64_FORMAT
+					  ", and this host has noted %" G_GUINT64_FORMAT
+					  " since it booted: a backup that was put in "
+					  "place does not know what has become of "
+					  "memory that it calls clean",
+					  look->serial, look->noted)
+			: g_strdup_printf("what this host has noted of it since it "
+					  "booted (%s/serial) cannot be read, so it may "
+					  "be an old copy",
+					  look->host->run_dir),
+		"run `daxcolor recover`: all free memory then counts as dirty");
 }
 
 void daxc_look_ledger(DaxcLook *look)
@@ -358,6 +400,7 @@ void daxc_look_ledger(DaxcLook *look)
 		judge_instance(look, carving, row);
 		judge_geometry(look, carving, row);
 	}
+	judge_age(look);
 	judge_ledger_colors(look);
 	for (guint i = 0; i < look->audit->instances->len; i++) {
 		const DaxcAuditInstance *row =

@@ -15,6 +15,9 @@ G_BEGIN_DECLS
  * @found: (element-type DaxcAuditInstance): for each of @carvings the instance
  *   that it explains, or NULL
  * @granules: (element-type DaxcLedgerGranule)
+ * @reservations: (element-type DaxcReservation)
+ * @serial: of the ledger
+ * @noted, @has_note: what this host noted of it before the kernel last changed
  * @processes: (element-type DaxcProcess): those that @audit has not yet taken
  * @by_name: instances by their name
  * @by_start: instances by the first byte that they have
@@ -29,6 +32,10 @@ typedef struct {
 	GPtrArray *carvings;
 	GPtrArray *found;
 	GArray *granules;
+	GPtrArray *reservations;
+	guint64 serial;
+	guint64 noted;
+	gboolean has_note;
 	GPtrArray *processes;
 	GHashTable *by_name;
 	GHashTable *by_start;
@@ -64,6 +71,9 @@ const DaxcCacheDomain *daxc_look_domain(const DaxcLook *look, gint node);
  * carving. */
 gboolean daxc_look_node_fits(const DaxcLook *look, const char *path,
 			     const DaxcCarving *carving);
+
+/* Whether it is a guest's, and not a scrubber's. */
+gboolean daxc_is_of_guest(const DaxcCarving *carving);
 
 /* Returns: (transfer full): "guest web1 cell 0". */
 char *daxc_carving_describe(const DaxcCarving *carving);

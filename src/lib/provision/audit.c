@@ -73,6 +73,8 @@ void daxc_audit_free(DaxcAudit *audit)
 	g_clear_pointer(&audit->instances, g_ptr_array_unref);
 	g_clear_pointer(&audit->regions, g_ptr_array_unref);
 	g_clear_pointer(&audit->carvings, g_ptr_array_unref);
+	g_clear_pointer(&audit->reservations, g_ptr_array_unref);
+	g_strfreev(audit->keepers);
 	g_clear_pointer(&audit->guests, g_ptr_array_unref);
 	g_clear_pointer(&audit->breaches, g_ptr_array_unref);
 	g_free(audit);
@@ -84,6 +86,7 @@ static void look_clear(DaxcLook *look)
 	g_clear_pointer(&look->carvings, g_ptr_array_unref);
 	g_clear_pointer(&look->found, g_ptr_array_unref);
 	g_clear_pointer(&look->granules, g_array_unref);
+	g_clear_pointer(&look->reservations, g_ptr_array_unref);
 	g_clear_pointer(&look->processes, g_ptr_array_unref);
 	g_clear_pointer(&look->by_name, g_hash_table_unref);
 	g_clear_pointer(&look->by_start, g_hash_table_unref);
@@ -146,8 +149,15 @@ const DaxcCacheDomain *daxc_look_domain(const DaxcLook *look, gint node)
 	return daxc_geometry_for_node(look->host->geometry, node);
 }
 
+gboolean daxc_is_of_guest(const DaxcCarving *carving)
+{
+	return carving->state != DAXC_CARVING_SCRUBBING;
+}
+
 char *daxc_carving_describe(const DaxcCarving *carving)
 {
+	if (!daxc_is_of_guest(carving))
+		return g_strdup("scrubbing");
 	return g_strdup_printf("guest %s cell %u", carving->name, carving->plan->cell);
 }
 
@@ -160,7 +170,9 @@ static gboolean read_rows(DaxcLook *look, GError **error)
 
 	look->carvings = daxc_ledger_carvings(ledger, NULL, error);
 	look->granules = look->carvings ? daxc_ledger_granules(ledger, error) : NULL;
-	return look->granules != NULL;
+	look->reservations = look->granules ? daxc_ledger_reservations(ledger, error)
+					    : NULL;
+	return look->reservations && daxc_ledger_serial(ledger, &look->serial, error);
 }
 
 static gboolean read_ledger(DaxcLook *look, GError **error)
@@ -180,6 +192,8 @@ static gboolean read_ledger(DaxcLook *look, GError **error)
 		look->audit->ledger_fault = g_strdup(fault->message);
 	g_clear_pointer(&look->carvings, g_ptr_array_unref);
 	g_clear_pointer(&look->granules, g_array_unref);
+	g_clear_pointer(&look->reservations, g_ptr_array_unref);
+	look->reservations = g_ptr_array_new();
 	look->carvings = g_ptr_array_new();
 	look->granules = g_array_new(FALSE, FALSE, sizeof(DaxcLedgerGranule));
 	return TRUE;
@@ -255,6 +269,7 @@ static gboolean read_all(DaxcLook *look, GError **error)
 {
 	gint64 before, after;
 
+	look->has_note = daxc_run_read_serial(look->host, &look->noted);
 	if (!daxc_ledger_version(look->host->ledger, &before, error) ||
 	    !read_ledger(look, error) || !read_kernel(look, error) ||
 	    !daxc_ledger_version(look->host->ledger, &after, error))
@@ -265,6 +280,23 @@ static gboolean read_all(DaxcLook *look, GError **error)
 }
 
 /* ---- judging ---- */
+
+static gint by_name(gconstpointer a, gconstpointer b)
+{
+	return strcmp(a, b);
+}
+
+static char **keepers_of(const DaxcConfig *config)
+{
+	GList *names = g_list_sort(g_hash_table_get_keys(config->keepers), by_name);
+	char **keepers = g_new0(char *, g_list_length(names) + 1);
+	guint n = 0;
+
+	for (const GList *at = names; at; at = at->next)
+		keepers[n++] = g_strdup(at->data);
+	g_list_free(names);
+	return keepers;
+}
 
 static DaxcAudit *audit_new(DaxcHost *host, GPtrArray *guests)
 {
@@ -277,6 +309,7 @@ static DaxcAudit *audit_new(DaxcHost *host, GPtrArray *guests)
 	audit->kernel = g_strdup(uname(&name) == 0 ? name.release : "unknown");
 	audit->time = g_date_time_format_iso8601(now);
 	audit->zeroing = host->config->zero == DAXC_ZERO_NEVER ? "never" : "before-use";
+	audit->keepers = keepers_of(host->config);
 	audit->config = g_strdup(host->config_path);
 	audit->ledger = g_strdup(host->ledger_path);
 	audit->ledger_fault = g_strdup(host->ledger_fault);
@@ -304,6 +337,7 @@ static gboolean take_look(DaxcLook *look, DaxcHost *host, GPtrArray *guests,
 	if (!daxc_look_nodes(look, error))
 		return FALSE;
 	look->audit->carvings = g_ptr_array_ref(look->carvings);
+	look->audit->reservations = g_ptr_array_ref(look->reservations);
 	return TRUE;
 }
 

@@ -1,17 +1,15 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Carving, releasing, recovering: everything that changes a host.
- *
- * Each change is recorded before it is made and committed after it was read
- * back:
+ * Carving and releasing. Each change is recorded before it is made and committed
+ * after it was read back:
  *
  *   carve     INTENT committed -> kernel carves -> zeroed -> ACTIVE committed
  *   release   RELEASING committed -> kernel destroys -> row removed, dirty
  *
  * Kernel changes happen inside a ledger transaction, so one process makes them
  * at a time; zeroing happens outside of it, since it takes long and touches
- * nothing but granules that the INTENT holds. A row whose maker is dead is
- * undone by the next caller. Undoing is destroying: there is one way back.
+ * nothing but granules that the INTENT holds. Only what is not known to hold zeros
+ * is zeroed.
  */
 #include "provision/provision.h"
 
@@ -20,151 +18,40 @@
 
 #include <daxcolor/error.h>
 
-static void sign(const DaxcHost *host, DaxcCarving *carving)
+/* Somebody alive who is at work on the domain. */
+static const DaxcCarving *find_other(const DaxcSnapshot *snapshot, const char *uuid)
 {
-	carving->pid = getpid();
-	carving->pid_start = daxc_process_start(carving->pid);
-	g_free(carving->boot_id);
-	carving->boot_id = g_strdup(host->boot_id);
-}
-
-static gboolean maker_lives(const DaxcCarving *carving)
-{
-	return carving->pid_start != 0 &&
-	       daxc_process_start(carving->pid) == carving->pid_start;
-}
-
-static void report_add(GPtrArray *report, const char *format, ...) G_GNUC_PRINTF(2, 3);
-static void report_add(GPtrArray *report, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	g_ptr_array_add(report, g_strdup_vprintf(format, args));
-	va_end(args);
-}
-
-/* In a transaction: the kernel gives @instance back, the ledger its granules. */
-static gboolean take_back(DaxcHost *host, const DaxcCarving *carving,
-			  const DaxcInstance *instance, GError **error)
-{
-	if (instance && !daxc_kernel_destroy(host->kernel, instance->name, error)) {
-		g_prefix_error(error, "guest %s cell %u: ", carving->name,
-			       carving->plan->cell);
-		return FALSE;
-	}
-	return daxc_ledger_remove(host->ledger, carving->id, DAXC_GRANULE_DIRTY, error);
-}
-
-/* An instance between its creation and its first extent cannot be told from
- * one that an administrator is just making; it holds nothing, and is only
- * looked for where a carving was left half made. */
-static gboolean sweep_empty(DaxcHost *host, const DaxcSnapshot *snapshot, guint region,
-			    GPtrArray *report, GError **error)
-{
-	for (guint i = 0; i < snapshot->unknown->len; i++) {
-		const DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
-
-		if (instance->region != region || instance->size != 0 ||
-		    instance->driver || instance->seed)
-			continue;
-		if (!daxc_kernel_destroy(host->kernel, instance->name, error))
-			return FALSE;
-		report_add(report, "%s: empty, left by an interrupted carving: deleted",
-			   instance->name);
-	}
-	return TRUE;
-}
-
-static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint index,
-			    GPtrArray *report, GError **error)
-{
-	const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, index);
-	const DaxcInstance *instance = g_ptr_array_index(snapshot->found, index);
-	g_autoptr(GError) stuck = NULL;
-
-	if (carving->state == DAXC_CARVING_ACTIVE && instance)
-		return TRUE;
-	if (carving->state != DAXC_CARVING_ACTIVE && maker_lives(carving))
-		return TRUE;
-	if (take_back(host, carving, instance, &stuck)) {
-		report_add(report, "guest %s cell %u: %s carving %s: taken back",
-			   carving->name, carving->plan->cell,
-			   daxc_carving_state_name(carving->state),
-			   instance ? "was interrupted" : "has no instance any more");
-		if (carving->state == DAXC_CARVING_INTENT && !instance)
-			return sweep_empty(host, snapshot, carving->plan->region, report,
-					   error);
-		return TRUE;
-	}
-	if (g_error_matches(stuck, DAXC_ERROR, DAXC_ERROR_LEDGER)) {
-		g_propagate_error(error, g_steal_pointer(&stuck));
-		return FALSE;
-	}
-	/* It keeps its granules and so harms nobody: others must go on. */
-	report_add(report, "%s; it stays %s", stuck->message,
-		   daxc_carving_state_name(carving->state));
-	return TRUE;
-}
-
-/* In a transaction. Returns: (transfer full): how all is afterwards. */
-static DaxcSnapshot *recover(DaxcHost *host, GPtrArray *report, GError **error)
-{
-	g_autoptr(DaxcSnapshot) snapshot = NULL;
-
-	if (!daxc_ledger_boot(host->ledger, host->boot_id, error))
-		return NULL;
-	snapshot = daxc_snapshot_new(host, error);
-	if (!snapshot)
-		return NULL;
 	for (guint i = 0; i < snapshot->carvings->len; i++) {
-		if (!recover_one(host, snapshot, i, report, error))
-			return NULL;
+		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
+
+		if (strcmp(carving->uuid, uuid) == 0 &&
+		    carving->state != DAXC_CARVING_ACTIVE && carving->pid != getpid() &&
+		    daxc_maker_lives(carving))
+			return carving;
 	}
-	if (report->len > 0)
-		return daxc_snapshot_new(host, error);
-	return g_steal_pointer(&snapshot);
-}
-
-/**
- * begin_recovered:
- * @report: what was finished or undone; that is committed already
- *
- * Returns: (transfer full) (nullable): a look at everything in the transaction
- *   that it has begun; on failure there is none.
- */
-static DaxcSnapshot *begin_recovered(DaxcHost *host, GPtrArray *report, GError **error)
-{
-	g_autoptr(DaxcSnapshot) snapshot = NULL;
-
-	if (!daxc_ledger_begin(host->ledger, error))
-		return NULL;
-	snapshot = recover(host, report, error);
-	for (guint i = 0; i < report->len; i++)
-		g_message("%s", (const char *)g_ptr_array_index(report, i));
-	if (snapshot && (report->len == 0 || (daxc_ledger_commit(host->ledger, error) &&
-					      daxc_ledger_begin(host->ledger, error))))
-		return g_steal_pointer(&snapshot);
-	daxc_ledger_rollback(host->ledger);
 	return NULL;
 }
 
-gboolean daxc_host_recover(DaxcHost *host, GPtrArray **report, GError **error)
+/* Like daxc_begin_recovered(), when nobody else is at work on the domain. */
+static DaxcSnapshot *begin_alone(DaxcHost *host, const char *uuid, DaxcWaiting *waiting,
+				 GError **error)
 {
-	g_autoptr(GPtrArray) done = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(DaxcSnapshot) snapshot = begin_recovered(host, done, error);
+	for (;;) {
+		g_autoptr(DaxcSnapshot)
+			snapshot = daxc_begin_recovered(host, NULL, error);
+		const DaxcCarving *other;
 
-	if (!snapshot || !daxc_ledger_commit(host->ledger, error))
-		return FALSE;
-	if (report)
-		*report = g_steal_pointer(&done);
-	return TRUE;
-}
-
-static gboolean is_others(const DaxcCarving *carving)
-{
-	return carving->state != DAXC_CARVING_ACTIVE && carving->pid != getpid() &&
-	       maker_lives(carving);
+		if (!snapshot)
+			return NULL;
+		other = find_other(snapshot, uuid);
+		if (!other)
+			return g_steal_pointer(&snapshot);
+		daxc_ledger_rollback(host->ledger);
+		if (!daxc_wait_for(waiting, other, error)) {
+			g_prefix_error(error, "guest %s: ", other->name);
+			return NULL;
+		}
+	}
 }
 
 static gboolean holds_anything(const DaxcSnapshot *snapshot, const char *uuid)
@@ -187,39 +74,12 @@ static gboolean mark_releasing(DaxcHost *host, const DaxcSnapshot *snapshot,
 
 		if (strcmp(carving->uuid, uuid) != 0)
 			continue;
-		if (is_others(carving)) {
-			g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
-				    "guest %s: process %" G_GINT64_FORMAT
-				    " is at work on it: try again when it is done",
-				    carving->name, carving->pid);
-			return FALSE;
-		}
 		carving->state = DAXC_CARVING_RELEASING;
-		sign(host, carving);
+		daxc_sign(host, carving);
 		if (!daxc_ledger_update(host->ledger, carving, error))
 			return FALSE;
 	}
 	return TRUE;
-}
-
-/* Takes one back that was seen a moment ago: it is looked at again, for names
- * are reused. */
-static gboolean take_back_seen(DaxcHost *host, const DaxcCarving *carving,
-			       const DaxcInstance *seen, GError **error)
-{
-	g_autoptr(DaxcInstance) instance = NULL;
-
-	if (!seen)
-		return take_back(host, carving, NULL, error);
-	instance = daxc_kernel_instance(host->kernel, seen->name, error);
-	if (!instance)
-		return FALSE;
-	if (daxc_carving_matches(carving, instance))
-		return take_back(host, carving, instance, error);
-	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
-		    "guest %s cell %u: somebody else is changing %s: try again",
-		    carving->name, carving->plan->cell, seen->name);
-	return FALSE;
 }
 
 /* Takes back what is RELEASING by us; goes on past what is in use, which the
@@ -235,7 +95,7 @@ static gboolean take_back_domain(DaxcHost *host, const DaxcSnapshot *snapshot,
 		g_autoptr(GError) local = NULL;
 
 		if (strcmp(carving->uuid, uuid) != 0 ||
-		    take_back_seen(host, carving, seen, &local))
+		    daxc_take_back_seen(host, carving, seen ? seen->name : NULL, &local))
 			continue;
 		carving->pid_start = 0;
 		if (!daxc_ledger_update(host->ledger, carving, error))
@@ -253,14 +113,12 @@ static gboolean take_back_domain(DaxcHost *host, const DaxcSnapshot *snapshot,
 	return TRUE;
 }
 
-gboolean daxc_host_release(DaxcHost *host, const char *uuid, GError **error)
+/* In a transaction, which it ends. */
+static gboolean release(DaxcHost *host, const DaxcSnapshot *snapshot, const char *uuid,
+			GError **error)
 {
-	g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(DaxcSnapshot) snapshot = begin_recovered(host, report, error);
 	gboolean ok;
 
-	if (!snapshot)
-		return FALSE;
 	if (!holds_anything(snapshot, uuid))
 		return daxc_ledger_commit(host->ledger, error);
 	ok = mark_releasing(host, snapshot, uuid, error) &&
@@ -268,7 +126,37 @@ gboolean daxc_host_release(DaxcHost *host, const char *uuid, GError **error)
 	     daxc_ledger_begin(host->ledger, error) &&
 	     take_back_domain(host, snapshot, uuid, error);
 	daxc_ledger_rollback(host->ledger);
+	daxc_run_nudge_scrubber(host);
 	return ok;
+}
+
+gboolean daxc_host_release(DaxcHost *host, const char *uuid, GError **error)
+{
+	g_autoptr(DaxcSnapshot) snapshot = NULL;
+	DaxcWaiting waiting;
+
+	daxc_wait_begin(&waiting, host);
+	snapshot = begin_alone(host, uuid, &waiting, error);
+	return snapshot && release(host, snapshot, uuid, error);
+}
+
+/**
+ * Making: one carving on its way.
+ * @dirty: (element-type DaxcExtent): what of it must be zeroed; start is an offset
+ *   in the instance
+ */
+typedef struct {
+	DaxcCarving *carving;
+	GArray *dirty;
+} Making;
+
+static void making_free(gpointer data)
+{
+	Making *making = data;
+
+	daxc_carving_free(making->carving);
+	g_array_unref(making->dirty);
+	g_free(making);
 }
 
 static DaxcCarving *intent_new(const DaxcHost *host, const DaxcRequest *request,
@@ -281,36 +169,71 @@ static DaxcCarving *intent_new(const DaxcHost *host, const DaxcRequest *request,
 	carving->tenant = g_strdup(request->tenant);
 	carving->state = DAXC_CARVING_INTENT;
 	carving->plan = plan;
-	sign(host, carving);
+	daxc_sign(host, carving);
 	return carving;
 }
 
-/* In a transaction: plans and records what will be made. */
-static GPtrArray *record_intent(DaxcHost *host, const DaxcSnapshot *snapshot,
-				const DaxcRequest *request, GError **error)
+static gboolean needs_zeroing(const DaxcHost *host, const DaxcSnapshot *snapshot,
+			      const DaxcCarving *carving, guint64 start)
 {
-	g_autoptr(GPtrArray) carvings =
-		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_carving_free);
-	g_autoptr(DaxcPlan) plan = daxc_snapshot_plan(host, snapshot, request, error);
+	const DaxcLedgerGranule *granule =
+		daxc_snapshot_granule(snapshot, start, carving->plan->granule);
 
-	if (!plan)
-		return NULL;
+	return !granule || (granule->state != DAXC_GRANULE_CLEAN &&
+			    !daxc_may_keep(host, granule, carving->tenant));
+}
+
+static GArray *find_dirty(const DaxcHost *host, const DaxcSnapshot *snapshot,
+			  const DaxcCarving *carving)
+{
+	const DaxcCellPlan *plan = carving->plan;
+	GArray *dirty = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+	DaxcExtent *last = NULL;
+
+	if (host->config->zero == DAXC_ZERO_NEVER)
+		return dirty;
+	for (guint i = 0; i < plan->granules->len; i++) {
+		DaxcExtent range = {.start = i * plan->granule};
+
+		range.size = MIN(plan->granule, plan->size - range.start);
+		if (!needs_zeroing(host, snapshot, carving,
+				   g_array_index(plan->granules, DaxcGranule, i).start))
+			continue;
+		if (last && last->start + last->size == range.start) {
+			last->size += range.size;
+			continue;
+		}
+		g_array_append_val(dirty, range);
+		last = &g_array_index(dirty, DaxcExtent, dirty->len - 1);
+	}
+	return dirty;
+}
+
+/* In a transaction: records what will be made. */
+static GPtrArray *record_intent(DaxcHost *host, const DaxcSnapshot *snapshot,
+				const DaxcRequest *request, DaxcPlan *plan,
+				GError **error)
+{
+	g_autoptr(GPtrArray) makings = g_ptr_array_new_with_free_func(making_free);
+
 	while (plan->cells->len > 0) {
 		DaxcCellPlan *cell = g_ptr_array_steal_index(plan->cells, 0);
-		DaxcCarving *carving = intent_new(host, request, cell);
+		Making *making = g_new0(Making, 1);
 
-		g_ptr_array_add(carvings, carving);
-		if (!daxc_ledger_insert(host->ledger, carving, error))
+		making->carving = intent_new(host, request, cell);
+		making->dirty = find_dirty(host, snapshot, making->carving);
+		g_ptr_array_add(makings, making);
+		if (!daxc_ledger_insert(host->ledger, making->carving, error))
 			return NULL;
 	}
-	return g_steal_pointer(&carvings);
+	return g_steal_pointer(&makings);
 }
 
 /* In a transaction: the kernel makes what was recorded. */
-static gboolean make_instances(DaxcHost *host, GPtrArray *carvings, GError **error)
+static gboolean make_instances(DaxcHost *host, GPtrArray *makings, GError **error)
 {
-	for (guint i = 0; i < carvings->len; i++) {
-		DaxcCarving *carving = g_ptr_array_index(carvings, i);
+	for (guint i = 0; i < makings->len; i++) {
+		DaxcCarving *carving = ((Making *)g_ptr_array_index(makings, i))->carving;
 		const DaxcCellPlan *plan = carving->plan;
 
 		if (!daxc_kernel_carve(host->kernel, plan->region, plan->align,
@@ -324,28 +247,43 @@ static gboolean make_instances(DaxcHost *host, GPtrArray *carvings, GError **err
 	return TRUE;
 }
 
-static gboolean zero_instances(DaxcHost *host, GPtrArray *carvings, GError **error)
+/* What failed while it was zeroed is noted before anything else is done. */
+static gboolean note_failure(DaxcHost *host, const DaxcCarving *carving, guint64 address,
+			     GError **error)
 {
-	if (host->config->zero == DAXC_ZERO_NEVER)
-		return TRUE;
-	for (guint i = 0; i < carvings->len; i++) {
-		const DaxcCarving *carving = g_ptr_array_index(carvings, i);
+	return daxc_ledger_begin(host->ledger, error) &&
+	       daxc_mark_bad(host, carving, address, error) &&
+	       daxc_ledger_commit(host->ledger, error);
+}
 
-		if (!daxc_kernel_zero(host->kernel, carving->instance, error)) {
-			g_prefix_error(error, "cell %u: ", carving->plan->cell);
+static gboolean zero_instances(DaxcHost *host, GPtrArray *makings, GError **error)
+{
+	for (guint i = 0; i < makings->len; i++) {
+		const Making *making = g_ptr_array_index(makings, i);
+		g_autoptr(GError) failure = NULL;
+		guint64 bad = 0;
+
+		if (daxc_zero_ranges(host, making->carving, making->dirty, NULL, &bad,
+				     &failure))
+			continue;
+		if (g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_MEMORY) &&
+		    !note_failure(host, making->carving, bad, error))
 			return FALSE;
-		}
+		g_propagate_prefixed_error(error, g_steal_pointer(&failure),
+					   "cell %u: ", making->carving->plan->cell);
+		return FALSE;
 	}
 	return TRUE;
 }
 
 /* In a transaction. */
-static gboolean activate(DaxcHost *host, GPtrArray *carvings, GError **error)
+static gboolean activate(DaxcHost *host, GPtrArray *makings, GError **error)
 {
-	for (guint i = 0; i < carvings->len; i++) {
-		DaxcCarving *carving = g_ptr_array_index(carvings, i);
+	for (guint i = 0; i < makings->len; i++) {
+		DaxcCarving *carving = ((Making *)g_ptr_array_index(makings, i))->carving;
 
 		carving->state = DAXC_CARVING_ACTIVE;
+		carving->zeroed = host->config->zero != DAXC_ZERO_NEVER;
 		if (!daxc_ledger_update(host->ledger, carving, error))
 			return FALSE;
 	}
@@ -353,64 +291,145 @@ static gboolean activate(DaxcHost *host, GPtrArray *carvings, GError **error)
 }
 
 /* Undoes a carving whose intent is on record; says in @error what is left. */
-static void undo(DaxcHost *host, const char *uuid, GError **error)
+static gboolean undo(DaxcHost *host, const char *uuid, GError **error)
 {
 	g_autoptr(GError) local = NULL;
 
 	daxc_ledger_rollback(host->ledger);
 	if (daxc_host_release(host, uuid, &local))
-		return;
+		return TRUE;
 	g_prefix_error(error,
 		       "(undoing was not possible yet: %s; `daxcolor recover` "
 		       "tries again) ",
 		       local->message);
+	return FALSE;
 }
 
-static gboolean make(DaxcHost *host, GPtrArray *carvings, GError **error)
+static gboolean make(DaxcHost *host, GPtrArray *makings, GError **error)
 {
+	guint64 serial;
+
 	if (!daxc_ledger_begin(host->ledger, error) ||
-	    !make_instances(host, carvings, error) ||
+	    !daxc_ledger_serial(host->ledger, &serial, error) ||
+	    !daxc_run_write_serial(host, serial, error) ||
+	    !make_instances(host, makings, error) ||
 	    !daxc_ledger_commit(host->ledger, error))
 		return FALSE;
-	if (!zero_instances(host, carvings, error))
+	if (!zero_instances(host, makings, error))
 		return FALSE;
-	return daxc_ledger_begin(host->ledger, error) &&
-	       activate(host, carvings, error) && daxc_ledger_commit(host->ledger, error);
+	return daxc_ledger_begin(host->ledger, error) && activate(host, makings, error) &&
+	       daxc_ledger_commit(host->ledger, error);
 }
 
-/* Like begin_recovered(), with nothing left of an earlier run of the domain. */
-static DaxcSnapshot *begin_fresh(DaxcHost *host, const char *uuid, GError **error)
+/* Like begin_alone(), with nothing left of an earlier run of the domain. */
+static DaxcSnapshot *begin_fresh(DaxcHost *host, const char *uuid, DaxcWaiting *waiting,
+				 GError **error)
 {
-	g_autoptr(GPtrArray) report = g_ptr_array_new_with_free_func(g_free);
-	g_autoptr(DaxcSnapshot) snapshot = begin_recovered(host, report, error);
+	g_autoptr(DaxcSnapshot) snapshot = begin_alone(host, uuid, waiting, error);
 
 	if (!snapshot || !holds_anything(snapshot, uuid))
 		return g_steal_pointer(&snapshot);
-	daxc_ledger_rollback(host->ledger);
-	if (!daxc_host_release(host, uuid, error))
+	if (!release(host, snapshot, uuid, error))
 		return NULL;
 	g_clear_pointer(&snapshot, daxc_snapshot_free);
-	return begin_recovered(host, report, error);
+	return begin_alone(host, uuid, waiting, error);
 }
 
-GPtrArray *daxc_host_carve(DaxcHost *host, const DaxcRequest *request, GError **error)
+/* Returns: (nullable): the scrubbing that holds a granule of the plan. */
+static const DaxcCarving *find_scrubbing(const DaxcSnapshot *snapshot, gint64 id)
 {
-	g_autoptr(DaxcSnapshot) snapshot = NULL;
-	g_autoptr(GPtrArray) carvings = NULL;
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
 
-	if (!daxc_request_check(request, error))
-		return NULL;
-	snapshot = begin_fresh(host, request->uuid, error);
-	if (!snapshot)
-		return NULL;
-	carvings = record_intent(host, snapshot, request, error);
-	if (!carvings || !daxc_ledger_commit(host->ledger, error)) {
+		if (carving->id == id && carving->state == DAXC_CARVING_SCRUBBING)
+			return carving;
+	}
+	return NULL;
+}
+
+static const DaxcCarving *scrubbing_in_way(const DaxcSnapshot *snapshot,
+					   const DaxcPlan *plan)
+{
+	for (guint i = 0; i < plan->cells->len; i++) {
+		const DaxcCellPlan *cell = g_ptr_array_index(plan->cells, i);
+
+		for (guint j = 0; j < cell->granules->len; j++) {
+			const DaxcLedgerGranule *granule = daxc_snapshot_granule(
+				snapshot,
+				g_array_index(cell->granules, DaxcGranule, j).start,
+				cell->granule);
+
+			if (granule && granule->carving != 0)
+				return find_scrubbing(snapshot, granule->carving);
+		}
+	}
+	return NULL;
+}
+
+/* Plans, and records it, when no scrubber is in the way any more. */
+static GPtrArray *intend(DaxcHost *host, const DaxcRequest *request, GError **error)
+{
+	DaxcWaiting waiting;
+
+	daxc_wait_begin(&waiting, host);
+	for (;;) {
+		g_autoptr(DaxcSnapshot)
+			snapshot = begin_fresh(host, request->uuid, &waiting, error);
+		g_autoptr(DaxcPlan) plan = NULL;
+		g_autoptr(GPtrArray) makings = NULL;
+		const DaxcCarving *scrubbing;
+
+		if (!snapshot)
+			return NULL;
+		plan = daxc_snapshot_plan(host, snapshot, request, error);
+		scrubbing = plan ? scrubbing_in_way(snapshot, plan) : NULL;
+		if (scrubbing) {
+			daxc_ledger_rollback(host->ledger);
+			if (!daxc_wait_for(&waiting, scrubbing, error))
+				return NULL;
+			continue;
+		}
+		if (plan)
+			makings = record_intent(host, snapshot, request, plan, error);
+		if (makings && daxc_ledger_commit(host->ledger, error))
+			return g_steal_pointer(&makings);
 		daxc_ledger_rollback(host->ledger);
 		return NULL;
 	}
-	if (!make(host, carvings, error)) {
-		undo(host, request->uuid, error);
+}
+
+static GPtrArray *carvings_of(const GPtrArray *makings)
+{
+	GPtrArray *carvings =
+		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_carving_free);
+
+	for (guint i = 0; i < makings->len; i++) {
+		Making *making = g_ptr_array_index(makings, i);
+
+		g_ptr_array_add(carvings, g_steal_pointer(&making->carving));
+	}
+	return carvings;
+}
+
+/* Memory that fails while it is zeroed turns bad, and then the plan is made anew
+ * without it: each time there is less, so this ends. */
+GPtrArray *daxc_host_carve(DaxcHost *host, const DaxcRequest *request, GError **error)
+{
+	if (!daxc_request_check(request, error))
+		return NULL;
+	for (;;) {
+		g_autoptr(GPtrArray) makings = intend(host, request, error);
+		g_autoptr(GError) failure = NULL;
+		gboolean again;
+
+		if (!makings)
+			return NULL;
+		if (make(host, makings, &failure))
+			return carvings_of(makings);
+		again = g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_MEMORY);
+		if (undo(host, request->uuid, &failure) && again)
+			continue;
+		g_propagate_error(error, g_steal_pointer(&failure));
 		return NULL;
 	}
-	return g_steal_pointer(&carvings);
 }

@@ -147,6 +147,8 @@ DaxcHost *daxc_host_open(const DaxcHostOptions *options, GError **error)
 		      : open_live(host, error);
 	if (!ok || !open_ledger(host, state_dir, options, error))
 		return NULL;
+	if (state_dir || !host->described)
+		host->run_dir = g_strdup(state_dir ? state_dir : DAXC_DEFAULT_RUN_DIR);
 	return g_steal_pointer(&host);
 }
 
@@ -167,6 +169,7 @@ void daxc_host_free(DaxcHost *host)
 	g_free(host->ledger_path);
 	g_free(host->ledger_fault);
 	g_free(host->dev);
+	g_free(host->run_dir);
 	g_free(host);
 }
 
@@ -236,6 +239,17 @@ GPtrArray *daxc_host_carvings(DaxcHost *host, GError **error)
 	return daxc_host_find(host, NULL, error);
 }
 
+/* A scrubber's work is nobody's business. */
+static void drop_scrubbings(GPtrArray *carvings)
+{
+	for (guint i = carvings->len; i-- > 0;) {
+		const DaxcCarving *carving = g_ptr_array_index(carvings, i);
+
+		if (carving->state == DAXC_CARVING_SCRUBBING)
+			g_ptr_array_remove_index(carvings, i);
+	}
+}
+
 GPtrArray *daxc_host_find(DaxcHost *host, const char *uuid, GError **error)
 {
 	g_autoptr(GPtrArray) carvings = daxc_ledger_carvings(host->ledger, uuid, error);
@@ -243,6 +257,7 @@ GPtrArray *daxc_host_find(DaxcHost *host, const char *uuid, GError **error)
 	if (!carvings)
 		return NULL;
 	daxc_carvings_of_boot(carvings, host->boot_id);
+	drop_scrubbings(carvings);
 	return g_steal_pointer(&carvings);
 }
 
@@ -308,6 +323,8 @@ static void name_holders(GArray *granules, const GPtrArray *carvings)
 	for (guint i = 0; i < carvings->len; i++) {
 		const DaxcCarving *carving = g_ptr_array_index(carvings, i);
 
+		if (carving->state == DAXC_CARVING_SCRUBBING)
+			continue;
 		for (guint j = 0; j < carving->plan->granules->len; j++) {
 			const DaxcGranule *granule =
 				&g_array_index(carving->plan->granules, DaxcGranule, j);

@@ -5,6 +5,7 @@
 #include "adapters/config.h"
 #include "adapters/kernel.h"
 #include "adapters/ledger.h"
+#include "adapters/scrub.h"
 #include "core/layout.h"
 
 #include <daxcolor/host.h>
@@ -20,6 +21,7 @@ G_BEGIN_DECLS
  * @ledger_path: (nullable): NULL when the ledger is in memory
  * @ledger_fault: (nullable): why the ledger at @ledger_path is not used
  * @dev: (nullable): directory of device nodes; NULL: there are none
+ * @run_dir: (nullable): what lasts until the next boot; NULL: nothing does
  */
 struct DaxcHost {
 	DaxcConfig *config;
@@ -32,6 +34,7 @@ struct DaxcHost {
 	char *ledger_path;
 	char *ledger_fault;
 	char *dev;
+	char *run_dir;
 	gboolean read_only;
 };
 
@@ -43,7 +46,9 @@ struct DaxcHost {
  *   its extents, or NULL
  * @unknown: (element-type DaxcInstance): those that no carving explains; seeds
  *   that hold nothing, or still all of their region, are not among them
- * @granules: (element-type DaxcLedgerGranule)
+ * @granules: (element-type DaxcLedgerGranule): by start; what a scrubber holds
+ *   is DIRTY until it has been cleaned, as it is for everybody else
+ * @reservations: (element-type DaxcReservation)
  */
 typedef struct {
 	GPtrArray *regions;
@@ -52,6 +57,7 @@ typedef struct {
 	GPtrArray *found;
 	GPtrArray *unknown;
 	GArray *granules;
+	GPtrArray *reservations;
 } DaxcSnapshot;
 
 DaxcSnapshot *daxc_snapshot_new(DaxcHost *host, GError **error);
@@ -61,11 +67,16 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcSnapshot, daxc_snapshot_free)
 /**
  * daxc_snapshot_layout:
  *
+ * Reservations that were made with another geometry are left out.
+ *
  * Returns: (transfer full): the planner's view. Fails when two tenants have one
  *   color or granule: then nothing must be planned.
  */
 DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
 				 GError **error);
+
+/* Has the instance any of that memory? */
+gboolean daxc_instance_touches(const DaxcInstance *instance, guint64 start, guint64 size);
 
 /* Whether an instance has the carving's extents, in order; one in the making or
  * being taken back has its first ones only, but at least one. */
@@ -89,6 +100,130 @@ void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id);
 /* daxc_host_plan() on a look that was taken already; @request was checked. */
 DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
 			     const DaxcRequest *request, GError **error);
+
+/* Returns: (transfer none) (nullable): what the ledger says of exactly that granule. */
+const DaxcLedgerGranule *daxc_snapshot_granule(const DaxcSnapshot *snapshot,
+					       guint64 start, guint64 size);
+
+/* Whether a dirty granule may go to @tenant as it is. */
+gboolean daxc_may_keep(const DaxcHost *host, const DaxcLedgerGranule *granule,
+		       const char *tenant);
+
+/**
+ * daxc_begin_recovered:
+ * @report: (nullable): gets what was finished or undone; that is committed already
+ *
+ * Begins a transaction with nothing left over from an interrupted one: each record
+ * whose maker is dead is undone.
+ *
+ * Returns: (transfer full): a look at everything in that transaction; on failure
+ *   there is none.
+ */
+DaxcSnapshot *daxc_begin_recovered(DaxcHost *host, GPtrArray *report, GError **error);
+
+/* Adds a sentence to a report; a NULL one is told to the log only. */
+void daxc_report(GPtrArray *report, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* In a transaction: the kernel gives @instance (nullable) back, the ledger its
+ * granules. */
+gboolean daxc_take_back(DaxcHost *host, const DaxcCarving *carving,
+			const DaxcInstance *instance, GError **error);
+
+/* The same for an instance that was seen in an earlier transaction: it is looked
+ * at again, for names are reused. */
+gboolean daxc_take_back_seen(DaxcHost *host, const DaxcCarving *carving, const char *name,
+			     GError **error);
+
+/* Makes this process the maker of a record that is not ACTIVE. */
+void daxc_sign(const DaxcHost *host, DaxcCarving *carving);
+
+/* Is the process that signed it still the same, and alive? */
+gboolean daxc_maker_lives(const DaxcCarving *carving);
+
+/**
+ * DaxcWaiting: a bounded wait for other processes of ours.
+ * @end, @said: microseconds of the monotonic clock
+ * @asked: id of the scrubbing that was asked to stop
+ */
+typedef struct {
+	gint64 end;
+	gint64 said;
+	gint64 asked;
+} DaxcWaiting;
+
+void daxc_wait_begin(DaxcWaiting *waiting, const DaxcHost *host);
+
+/* Outside of a transaction: waits a moment for @other, whose maker lives; then
+ * everything is to be looked at again. A scrubber is asked to stop. Fails with
+ * DAXC_ERROR_BUSY when the configured time is over. */
+gboolean daxc_wait_for(DaxcWaiting *waiting, const DaxcCarving *other, GError **error);
+
+/**
+ * daxc_zero_ranges:
+ * @ranges: (element-type DaxcExtent): start is an offset in the instance
+ * @options: (nullable): rate and proceed; threads and CPUs are the host's business
+ * @bad: (out): address of memory that failed, with DAXC_ERROR_MEMORY
+ */
+gboolean daxc_zero_ranges(DaxcHost *host, const DaxcCarving *carving,
+			  const GArray *ranges, const DaxcScrubOptions *options,
+			  guint64 *bad, GError **error);
+
+/* In a transaction: turns the granule of @carving with @address bad. */
+gboolean daxc_mark_bad(DaxcHost *host, const DaxcCarving *carving, guint64 address,
+		       GError **error);
+
+/* In a transaction: turns every granule bad that failing memory touches: what the
+ * configuration lists and, with @log, what the kernel has logged. */
+gboolean daxc_mark_failures(DaxcHost *host, const DaxcSnapshot *snapshot, gboolean log,
+			    GPtrArray *report, GError **error);
+
+/* Removes device nodes of ours from libvirt's memory directories that are no
+ * running guest's: a reset leaves them behind, and minors are reused. */
+void daxc_sweep_nodes(DaxcHost *host, const DaxcSnapshot *snapshot, GPtrArray *report);
+
+/**
+ * DaxcNode: a device node of ours in one of libvirt's memory directories.
+ * @dir: the directory, open
+ * @name: in it
+ * @id, @guest: from the directory's name: libvirt's live id, and the guest's name
+ *   or the beginning of a long one
+ * @cell: of the guest
+ */
+typedef struct {
+	int dir;
+	const char *name;
+	gint id;
+	const char *guest;
+	guint cell;
+	guint major;
+	guint minor;
+} DaxcNode;
+
+typedef void (*DaxcNodeVisitor)(const DaxcNode *node, gpointer data);
+
+/* Calls @visit for every one. */
+gboolean daxc_visit_nodes(DaxcNodeVisitor visit, gpointer data, GError **error);
+
+/* Can the directory be that of a guest of that name? */
+gboolean daxc_node_directory_fits(const DaxcNode *node, const char *name);
+
+/* Gives the colors that are reserved to their tenants. */
+gboolean daxc_use_reservations(const DaxcHost *host, DaxcLayout *layout,
+			       const GPtrArray *reservations, GError **error);
+
+/* Fails with DAXC_ERROR_REFUSED when colors were reserved in another geometry. */
+gboolean daxc_check_reservations(const DaxcHost *host, const DaxcSnapshot *snapshot,
+				 GError **error);
+
+/* Reads what the host last noted of the ledger's serial number, 0 when nothing.
+ * Returns: FALSE when the note cannot be read. */
+gboolean daxc_run_read_serial(const DaxcHost *host, guint64 *serial);
+
+/* Before the kernel is changed, in the transaction that changes it. */
+gboolean daxc_run_write_serial(const DaxcHost *host, guint64 serial, GError **error);
+
+/* Says that there is something to zero. */
+void daxc_run_nudge_scrubber(const DaxcHost *host);
 
 /* Start of process @pid in clock ticks after boot, 0 when there is no such one. */
 guint64 daxc_process_start(gint64 pid);

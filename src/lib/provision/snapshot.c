@@ -29,6 +29,18 @@ gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *in
 	return TRUE;
 }
 
+gboolean daxc_instance_touches(const DaxcInstance *instance, guint64 start, guint64 size)
+{
+	for (guint i = 0; i < instance->extents->len; i++) {
+		const DaxcExtent *extent =
+			&g_array_index(instance->extents, DaxcExtent, i);
+
+		if (start < extent->start + extent->size && extent->start < start + size)
+			return TRUE;
+	}
+	return FALSE;
+}
+
 /* Ledger and kernel are matched by physical ranges: names are reused, ranges
  * are what the promise is about. */
 static DaxcInstance *find_instance(const DaxcSnapshot *snapshot,
@@ -86,6 +98,48 @@ void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id)
 	}
 }
 
+const DaxcLedgerGranule *daxc_snapshot_granule(const DaxcSnapshot *snapshot,
+					       guint64 start, guint64 size)
+{
+	guint low = 0, high = snapshot->granules->len;
+
+	while (low < high) {
+		guint middle = low + (high - low) / 2;
+		const DaxcLedgerGranule *granule =
+			&g_array_index(snapshot->granules, DaxcLedgerGranule, middle);
+
+		if (granule->start == start)
+			return granule->size == size ? granule : NULL;
+		if (granule->start < start)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
+/* What a scrubber holds is free for all others, who only may have to wait for it. */
+static void show_scrubbed_as_dirty(DaxcSnapshot *snapshot)
+{
+	g_autoptr(GHashTable) scrubs = g_hash_table_new(g_int64_hash, g_int64_equal);
+
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
+
+		if (carving->state == DAXC_CARVING_SCRUBBING)
+			g_hash_table_add(scrubs, &carving->id);
+	}
+	for (guint i = 0; g_hash_table_size(scrubs) > 0 && i < snapshot->granules->len;
+	     i++) {
+		DaxcLedgerGranule *granule =
+			&g_array_index(snapshot->granules, DaxcLedgerGranule, i);
+
+		if (granule->state == DAXC_GRANULE_HELD &&
+		    g_hash_table_contains(scrubs, &granule->carving))
+			granule->state = DAXC_GRANULE_DIRTY;
+	}
+}
+
 DaxcSnapshot *daxc_snapshot_new(DaxcHost *host, GError **error)
 {
 	g_autoptr(DaxcSnapshot) snapshot = g_new0(DaxcSnapshot, 1);
@@ -96,10 +150,14 @@ DaxcSnapshot *daxc_snapshot_new(DaxcHost *host, GError **error)
 	snapshot->granules = daxc_ledger_granules(host->ledger, error);
 	if (!snapshot->granules)
 		return NULL;
+	snapshot->reservations = daxc_ledger_reservations(host->ledger, error);
+	if (!snapshot->reservations)
+		return NULL;
 	if (!daxc_kernel_look(host->kernel, &snapshot->regions, &snapshot->instances,
 			      error))
 		return NULL;
 	daxc_carvings_of_boot(snapshot->carvings, host->boot_id);
+	show_scrubbed_as_dirty(snapshot);
 	sort_out(snapshot);
 	return g_steal_pointer(&snapshot);
 }
@@ -112,6 +170,7 @@ void daxc_snapshot_free(DaxcSnapshot *snapshot)
 	g_clear_pointer(&snapshot->regions, g_ptr_array_unref);
 	g_clear_pointer(&snapshot->carvings, g_ptr_array_unref);
 	g_clear_pointer(&snapshot->granules, g_array_unref);
+	g_clear_pointer(&snapshot->reservations, g_ptr_array_unref);
 	g_free(snapshot);
 }
 
@@ -128,7 +187,7 @@ static guint distance(const DaxcHost *host, gint from, gint to)
 }
 
 /* Guests may name any node in their numatune, so all that have a distance to a
- * region's node are asked for. */
+ * region's node are asked for; numbers may have gaps. */
 static void add_distances(DaxcHost *host, DaxcLayout *layout, const GPtrArray *regions)
 {
 	const gint nodes = 256;
@@ -139,9 +198,9 @@ static void add_distances(DaxcHost *host, DaxcLayout *layout, const GPtrArray *r
 		for (gint from = 0; from < nodes; from++) {
 			guint value = distance(host, from, region->node);
 
-			if (value == 0)
-				break;
-			daxc_layout_set_distance(layout, from, region->node, value);
+			if (value != 0)
+				daxc_layout_set_distance(layout, from, region->node,
+							 value);
 		}
 	}
 }
@@ -152,8 +211,11 @@ static gboolean use_carvings(DaxcLayout *layout, const DaxcSnapshot *snapshot,
 	for (guint i = 0; i < snapshot->carvings->len; i++) {
 		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
 		const DaxcCellPlan *plan = carving->plan;
-		guint32 user = daxc_layout_tenant(layout, carving->tenant);
+		guint32 user;
 
+		if (carving->state == DAXC_CARVING_SCRUBBING)
+			continue;
+		user = daxc_layout_tenant(layout, carving->tenant);
 		for (guint j = 0; j < plan->granules->len; j++) {
 			const DaxcGranule *granule =
 				&g_array_index(plan->granules, DaxcGranule, j);
@@ -206,10 +268,36 @@ DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
 	g_autoptr(DaxcLayout) layout = daxc_layout_new(host->geometry, snapshot->regions);
 
 	if (!use_carvings(layout, snapshot, error) ||
+	    !daxc_use_reservations(host, layout, snapshot->reservations, error) ||
 	    !use_bad(layout, snapshot->granules, error) ||
 	    !use_unknown(layout, snapshot->unknown, error))
 		return NULL;
 	return g_steal_pointer(&layout);
+}
+
+gboolean daxc_may_keep(const DaxcHost *host, const DaxcLedgerGranule *granule,
+		       const char *tenant)
+{
+	return granule->state == DAXC_GRANULE_DIRTY &&
+	       g_strcmp0(granule->tenant, tenant) == 0 &&
+	       g_hash_table_contains(host->config->keepers, tenant);
+}
+
+/* What a guest of @tenant would have to wait for. */
+static void set_waits(DaxcHost *host, DaxcLayout *layout, const DaxcSnapshot *snapshot,
+		      const char *tenant)
+{
+	for (guint i = 0; i < snapshot->granules->len; i++) {
+		const DaxcLedgerGranule *granule =
+			&g_array_index(snapshot->granules, DaxcLedgerGranule, i);
+
+		/* Only a scrubber has dirty ones, or clean ones. */
+		if (granule->carving != 0 && granule->state != DAXC_GRANULE_HELD)
+			daxc_layout_set_wait(layout, granule->start, DAXC_WAIT_SCRUB);
+		else if (granule->state == DAXC_GRANULE_CLEAN ||
+			 daxc_may_keep(host, granule, tenant))
+			daxc_layout_set_wait(layout, granule->start, DAXC_WAIT_NONE);
+	}
 }
 
 DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
@@ -223,9 +311,12 @@ DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
 			    "region_idle=1 and device_dax, and see `daxcolor doctor`");
 		return NULL;
 	}
+	if (!daxc_check_reservations(host, snapshot, error))
+		return NULL;
 	layout = daxc_snapshot_layout(host, snapshot, error);
 	if (!layout)
 		return NULL;
+	set_waits(host, layout, snapshot, request->tenant);
 	add_distances(host, layout, snapshot->regions);
 	return daxc_plan_new(layout, request, error);
 }

@@ -131,6 +131,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcBreach, daxc_breach_free)
  * @regions: (element-type DaxcRegion)
  * @instances: (element-type DaxcAuditInstance): all, in order of name
  * @carvings: (element-type DaxcCarving): as the ledger has them
+ * @reservations: (element-type DaxcReservation)
+ * @keepers: (transfer full): tenants whose guests may read what other guests of
+ *   theirs left, NULL-terminated
  * @guests: (element-type DaxcAuditGuest) (nullable): as given
  * @processes: how many have a device-dax device open or mapped
  * @breaches: (element-type DaxcBreach)
@@ -148,6 +151,8 @@ typedef struct {
 	GPtrArray *regions;
 	GPtrArray *instances;
 	GPtrArray *carvings;
+	GPtrArray *reservations;
+	char **keepers;
 	GPtrArray *guests;
 	guint processes;
 	GPtrArray *breaches;

@@ -22,7 +22,10 @@ G_BEGIN_DECLS
  * @DAXC_ERROR_UNSUPPORTED: this host, kernel or build cannot do it.
  * @DAXC_ERROR_KERNEL: the kernel refused, or did something else than asked.
  * @DAXC_ERROR_LEDGER: the ledger cannot be read or written.
- * @DAXC_ERROR_FAILED: any other failure of the system (I/O, memory).
+ * @DAXC_ERROR_FAILED: any other failure of the system (I/O, lack of memory).
+ * @DAXC_ERROR_MEMORY: memory failed: it cannot be read, or does not hold what was
+ *   written.
+ * @DAXC_ERROR_CANCELED: the caller's own proceed function said stop.
  */
 typedef enum {
 	DAXC_ERROR_INVALID,
@@ -33,6 +36,8 @@ typedef enum {
 	DAXC_ERROR_KERNEL,
 	DAXC_ERROR_LEDGER,
 	DAXC_ERROR_FAILED,
+	DAXC_ERROR_MEMORY,
+	DAXC_ERROR_CANCELED,
 } DaxcError;
 
 GQuark daxc_error_quark(void);

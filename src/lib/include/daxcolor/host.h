@@ -16,6 +16,11 @@ G_BEGIN_DECLS
 
 #define DAXC_DEFAULT_CONFIG "/etc/daxcolor/daxcolor.conf"
 #define DAXC_DEFAULT_STATE_DIR "/var/lib/daxcolor"
+/* Empty after a boot. A state directory of one's own is its own run directory. */
+#define DAXC_DEFAULT_RUN_DIR "/run/daxcolor"
+
+/* Device nodes of guests are named like this, then the cell's id. */
+#define DAXC_NODE_PREFIX "daxcolor.cell"
 
 /**
  * DaxcRegion: a dax region as the kernel shows it.
@@ -66,11 +71,14 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcInstance, daxc_instance_free)
  * @DAXC_CARVING_INTENT: recorded, being made; its maker may have died
  * @DAXC_CARVING_ACTIVE: the kernel has it and a guest may use it
  * @DAXC_CARVING_RELEASING: being taken back; its granules are not free yet
+ * @DAXC_CARVING_SCRUBBING: free granules that a scrubber has taken for a moment,
+ *   to zero them; no guest's and no tenant's
  */
 typedef enum {
 	DAXC_CARVING_INTENT,
 	DAXC_CARVING_ACTIVE,
 	DAXC_CARVING_RELEASING,
+	DAXC_CARVING_SCRUBBING,
 } DaxcCarvingState;
 
 /**
@@ -94,9 +102,11 @@ typedef enum {
  * @id: the ledger's number
  * @instance: (nullable): "daxR.N", NULL until the kernel has made it
  * @plan: cell, region, node, size, align, granules, extents
- * @pid, @pid_start: maker of an INTENT or RELEASING record (process id and
- *   its start in clock ticks after boot), to see whether it still lives
+ * @pid, @pid_start: maker of a record that is not ACTIVE (process id and its
+ *   start in clock ticks after boot), to see whether it still lives
  * @boot_id: the boot in which it was made; the kernel forgets ranges at reboot
+ * @zeroed: all of its memory held zeros when its guest got it, or bytes of its
+ *   own tenant: what it leaves behind is nobody else's
  */
 typedef struct {
 	gint64 id;
@@ -109,6 +119,7 @@ typedef struct {
 	gint64 pid;
 	guint64 pid_start;
 	char *boot_id;
+	gboolean zeroed;
 } DaxcCarving;
 
 void daxc_carving_free(DaxcCarving *carving);
@@ -116,6 +127,24 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcCarving, daxc_carving_free)
 
 const char *daxc_carving_state_name(DaxcCarvingState state);
 const char *daxc_granule_state_name(DaxcGranuleState state);
+
+/**
+ * DaxcReservation: colors that are a tenant's, whether it holds memory or not.
+ * @node: names the cache domain
+ * @colors: (element-type guint32): ascending
+ * @of, @granule: number of colors and bytes of a granule when it was made: with
+ *   another geometry the same numbers would be other memory
+ */
+typedef struct {
+	char *tenant;
+	gint node;
+	GArray *colors;
+	guint32 of;
+	guint64 granule;
+} DaxcReservation;
+
+void daxc_reservation_free(DaxcReservation *reservation);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcReservation, daxc_reservation_free)
 
 /**
  * DaxcColorUse: one color of one cache domain, and who has it.
@@ -239,6 +268,11 @@ DaxcPlan *daxc_host_plan(DaxcHost *host, const DaxcRequest *request, GError **er
  * Makes, zeroes and enables the instances of a guest. What an earlier run of
  * the same domain left behind is released first. On any error all is undone.
  *
+ * Memory that is known to hold zeros is taken first, and not zeroed again. A
+ * scrubber that holds memory which is needed is asked to stop (SIGTERM), and memory
+ * that fails while it is zeroed is bad from then on and replaced by other. Waiting
+ * for other processes is bounded by the configuration, then DAXC_ERROR_BUSY.
+ *
  * Returns: (transfer full) (element-type DaxcCarving): active, in order of cell.
  */
 GPtrArray *daxc_host_carve(DaxcHost *host, const DaxcRequest *request, GError **error);
@@ -246,9 +280,10 @@ GPtrArray *daxc_host_carve(DaxcHost *host, const DaxcRequest *request, GError **
 /**
  * daxc_host_release:
  *
- * Takes back all that the domain holds. A domain that holds nothing is no
- * error. Fails with DAXC_ERROR_BUSY, and leaves the carving RELEASING for the
- * next caller, while a process still has an instance open or mapped.
+ * Takes back all that the domain holds, which is dirty then: zeroing it is left
+ * to a scrubber. A domain that holds nothing is no error. Fails with DAXC_ERROR_BUSY, and
+ * leaves the carving RELEASING for the next caller, while a process still has an instance
+ * open or mapped.
  */
 gboolean daxc_host_release(DaxcHost *host, const char *uuid, GError **error);
 
@@ -272,11 +307,78 @@ DaxcInstance *daxc_host_carving_instance(DaxcHost *host, const DaxcCarving *carv
 
 /**
  * daxc_host_recover:
+ * @booted: the host has just booted and libvirt has started nothing yet: also look
+ *   whether colors that tenants have reserved are still what they were, and have
+ *   all memory zeroed
  * @report: (out) (optional) (transfer full) (element-type utf8): a sentence
  *   for each thing that was finished or undone
  *
- * Brings ledger and kernel together. carve and release begin with it.
+ * Brings ledger and kernel together: what was interrupted is undone, instances
+ * that got other names are followed, memory that the kernel has logged or the
+ * configuration lists as failed turns bad, device nodes that a reset left behind
+ * are removed. carve and release begin with all of it that concerns them. What the
+ * kernel has and nobody explains is left alone and keeps its colors from everybody.
  */
-gboolean daxc_host_recover(DaxcHost *host, GPtrArray **report, GError **error);
+gboolean daxc_host_recover(DaxcHost *host, gboolean booted, GPtrArray **report,
+			   GError **error);
+
+/**
+ * DaxcScrub: how to scrub, and what came of it.
+ * @rate: bytes a second at most; 0: what the configuration says
+ * @progress: (nullable): called some ten times a second with bytes done and bytes
+ *   that were dirty in all; FALSE stops us after some milliseconds
+ * @data: for @progress
+ * @cleaned: (out): bytes
+ * @bad: (out): granules whose memory failed
+ * @stopped: (out): @progress said so
+ */
+typedef struct {
+	guint64 rate;
+	gboolean (*progress)(guint64 done, guint64 total, gpointer data);
+	gpointer data;
+	guint64 cleaned;
+	guint bad;
+	gboolean stopped;
+} DaxcScrub;
+
+/**
+ * daxc_host_scrub:
+ *
+ * Zeroes free granules that are dirty until there are none. It holds a few of them
+ * at a time, which no guest can get meanwhile: a process that calls this must take
+ * SIGTERM as the wish to stop, and tell it by @scrub's progress. Whatever ends it,
+ * what was cleaned stays clean.
+ */
+gboolean daxc_host_scrub(DaxcHost *host, DaxcScrub *scrub, GError **error);
+
+/**
+ * daxc_host_reserve:
+ * @count: how many colors, of our choice, when @colors is NULL; 0: none any more
+ * @colors: (nullable) (element-type guint32): these, ascending
+ *
+ * Gives a tenant colors of a node whether it holds memory or not, until it is
+ * said otherwise; they outlive the boot. What it had reserved on that node before
+ * is replaced. Fails with DAXC_ERROR_REFUSED when another tenant holds or has
+ * reserved them, DAXC_ERROR_INVALID when there are no such colors.
+ */
+gboolean daxc_host_reserve(DaxcHost *host, const char *tenant, gint node, guint count,
+			   const GArray *colors, GError **error);
+
+/* Returns: (transfer full) (element-type DaxcReservation): by node. */
+GPtrArray *daxc_host_reservations(DaxcHost *host, GError **error);
+
+/**
+ * daxc_host_adopt:
+ * @guests: (element-type DaxcRequest): the running guests, with their live ids
+ * @report: (out) (transfer full) (element-type utf8): a sentence for each instance
+ *   that was, or could not be, adopted
+ *
+ * For a host that has lost its ledger: an instance that no carving explains is
+ * recorded as that of the running guest in whose memory directory its node is,
+ * when its memory is made of whole granules and nobody else's color is in it. All
+ * others are left as they are: nobody gets their memory or colors.
+ */
+gboolean daxc_host_adopt(DaxcHost *host, const GPtrArray *guests, GPtrArray **report,
+			 GError **error);
 
 G_END_DECLS

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * Recovering: brings ledger and kernel together, whatever was interrupted.
+ *
+ * A record that is not ACTIVE and whose maker is dead is undone, and an ACTIVE
+ * one without its instance too. Undoing is destroying: there is one way back, and
+ * it ends with dirty granules. What the kernel has and no record explains is left
+ * alone: it keeps its granules and their colors from everybody.
+ */
+#include "provision/provision.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include <daxcolor/error.h>
+#include <daxcolor/size.h>
+
+void daxc_sign(const DaxcHost *host, DaxcCarving *carving)
+{
+	carving->pid = getpid();
+	carving->pid_start = daxc_process_start(carving->pid);
+	g_free(carving->boot_id);
+	carving->boot_id = g_strdup(host->boot_id);
+}
+
+void daxc_report(GPtrArray *report, const char *format, ...)
+{
+	g_autofree char *text = NULL;
+	va_list args;
+
+	va_start(args, format);
+	text = g_strdup_vprintf(format, args);
+	va_end(args);
+	g_message("%s", text);
+	if (report)
+		g_ptr_array_add(report, g_steal_pointer(&text));
+}
+
+static char *whose(const DaxcCarving *carving)
+{
+	if (carving->state == DAXC_CARVING_SCRUBBING)
+		return g_strdup("scrubbing");
+	return g_strdup_printf("guest %s cell %u", carving->name, carving->plan->cell);
+}
+
+gboolean daxc_take_back(DaxcHost *host, const DaxcCarving *carving,
+			const DaxcInstance *instance, GError **error)
+{
+	if (instance && !daxc_kernel_destroy(host->kernel, instance->name, error)) {
+		g_autofree char *who = whose(carving);
+
+		g_prefix_error(error, "%s: ", who);
+		return FALSE;
+	}
+	return daxc_ledger_remove(host->ledger, carving->id, DAXC_GRANULE_DIRTY, error);
+}
+
+gboolean daxc_take_back_seen(DaxcHost *host, const DaxcCarving *carving, const char *name,
+			     GError **error)
+{
+	g_autoptr(DaxcInstance) instance = NULL;
+	g_autofree char *who = NULL;
+
+	if (!name)
+		return daxc_take_back(host, carving, NULL, error);
+	instance = daxc_kernel_instance(host->kernel, name, error);
+	if (!instance)
+		return FALSE;
+	if (daxc_carving_matches(carving, instance))
+		return daxc_take_back(host, carving, instance, error);
+	who = whose(carving);
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
+		    "%s: somebody else is changing %s: try again", who, name);
+	return FALSE;
+}
+
+/* An instance between its creation and its first extent cannot be told from
+ * one that an administrator is just making; it holds nothing, and is only
+ * looked for where a carving was left half made. */
+static gboolean sweep_empty(DaxcHost *host, const DaxcSnapshot *snapshot, guint region,
+			    GPtrArray *report, GError **error)
+{
+	for (guint i = 0; i < snapshot->unknown->len; i++) {
+		const DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
+
+		if (instance->region != region || instance->size != 0 ||
+		    instance->driver || instance->seed)
+			continue;
+		if (!daxc_kernel_destroy(host->kernel, instance->name, error))
+			return FALSE;
+		daxc_report(report, "%s: empty, left by an interrupted carving: deleted",
+			    instance->name);
+	}
+	return TRUE;
+}
+
+/* The ranges are what counts; a driver that was loaded again gives other names. */
+static gboolean follow_name(DaxcHost *host, DaxcCarving *carving,
+			    const DaxcInstance *instance, GPtrArray *report,
+			    GError **error)
+{
+	if (strcmp(carving->instance, instance->name) == 0)
+		return TRUE;
+	daxc_report(report, "guest %s cell %u: %s is named %s now", carving->name,
+		    carving->plan->cell, carving->instance, instance->name);
+	g_free(carving->instance);
+	carving->instance = g_strdup(instance->name);
+	return daxc_ledger_update(host->ledger, carving, error);
+}
+
+/* What somebody took from a guest has been in unknown hands. */
+static gboolean forget_tenant(DaxcHost *host, DaxcCarving *carving, GError **error)
+{
+	carving->zeroed = FALSE;
+	return daxc_ledger_update(host->ledger, carving, error);
+}
+
+static gboolean undo_record(DaxcHost *host, const DaxcSnapshot *snapshot, guint index,
+			    GPtrArray *report, GError **error)
+{
+	DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, index);
+	const DaxcInstance *instance = g_ptr_array_index(snapshot->found, index);
+	g_autofree char *who = whose(carving);
+	g_autoptr(GError) stuck = NULL;
+
+	if (!instance && !forget_tenant(host, carving, error))
+		return FALSE;
+	if (daxc_take_back(host, carving, instance, &stuck)) {
+		daxc_report(report, "%s: %s carving %s: taken back", who,
+			    daxc_carving_state_name(carving->state),
+			    instance ? "was interrupted" : "has no instance any more");
+		daxc_run_nudge_scrubber(host);
+		return instance || carving->state == DAXC_CARVING_ACTIVE ||
+		       sweep_empty(host, snapshot, carving->plan->region, report, error);
+	}
+	if (g_error_matches(stuck, DAXC_ERROR, DAXC_ERROR_LEDGER)) {
+		g_propagate_error(error, g_steal_pointer(&stuck));
+		return FALSE;
+	}
+	/* It keeps its granules and so harms nobody: others must go on. */
+	daxc_report(report, "%s; it stays %s", stuck->message,
+		    daxc_carving_state_name(carving->state));
+	return TRUE;
+}
+
+/* Returns: whether all is well; @changed when it had to be made so. */
+static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint index,
+			    GPtrArray *report, GError **error)
+{
+	DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, index);
+	const DaxcInstance *instance = g_ptr_array_index(snapshot->found, index);
+
+	if (carving->state == DAXC_CARVING_ACTIVE && instance)
+		return follow_name(host, carving, instance, report, error);
+	if (carving->state != DAXC_CARVING_ACTIVE && daxc_maker_lives(carving))
+		return TRUE;
+	return undo_record(host, snapshot, index, report, error);
+}
+
+/* A backup that was put in place knows what was clean then, not what is. */
+static gboolean check_serial(DaxcHost *host, GPtrArray *report, GError **error)
+{
+	guint64 noted, serial;
+
+	if (!daxc_ledger_serial(host->ledger, &serial, error))
+		return FALSE;
+	if (daxc_run_read_serial(host, &noted) && noted <= serial)
+		return TRUE;
+	noted = MAX(noted, serial) + 1;
+	if (!daxc_ledger_soil(host->ledger, error) ||
+	    !daxc_ledger_set_serial(host->ledger, noted, error) ||
+	    !daxc_run_write_serial(host, noted, error))
+		return FALSE;
+	daxc_report(report, "the ledger is older than what this host has done since it "
+			    "booted (a backup?): all free memory counts as dirty");
+	return TRUE;
+}
+
+/* Somebody else's instance may write to what was clean. */
+static gboolean soil_foreign(DaxcHost *host, const DaxcSnapshot *snapshot,
+			     const DaxcInstance *foreign, GPtrArray *report,
+			     GError **error)
+{
+	for (guint i = 0; i < snapshot->granules->len; i++) {
+		const DaxcLedgerGranule *granule =
+			&g_array_index(snapshot->granules, DaxcLedgerGranule, i);
+		g_autofree char *range = NULL;
+
+		if (granule->state != DAXC_GRANULE_CLEAN || granule->carving != 0 ||
+		    !daxc_instance_touches(foreign, granule->start, granule->size))
+			continue;
+		if (!daxc_ledger_mark(host->ledger, granule->start, granule->size,
+				      DAXC_GRANULE_DIRTY, error))
+			return FALSE;
+		range = daxc_range_format(granule->start, granule->size);
+		daxc_report(report,
+			    "%s, which daxcolor did not make, has %s: dirty from now on",
+			    foreign->name, range);
+	}
+	return TRUE;
+}
+
+static gboolean soil_unknown(DaxcHost *host, const DaxcSnapshot *snapshot,
+			     GPtrArray *report, GError **error)
+{
+	for (guint i = 0; i < snapshot->unknown->len; i++) {
+		if (!soil_foreign(host, snapshot, g_ptr_array_index(snapshot->unknown, i),
+				  report, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+/* In a transaction. Returns: (transfer full): how all is afterwards. */
+static DaxcSnapshot *recover(DaxcHost *host, GPtrArray *report, GError **error)
+{
+	g_autoptr(DaxcSnapshot) snapshot = NULL;
+
+	if (!daxc_ledger_boot(host->ledger, host->boot_id, error) ||
+	    !check_serial(host, report, error))
+		return NULL;
+	snapshot = daxc_snapshot_new(host, error);
+	if (!snapshot)
+		return NULL;
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		if (!recover_one(host, snapshot, i, report, error))
+			return NULL;
+	}
+	if (!soil_unknown(host, snapshot, report, error) ||
+	    !daxc_mark_failures(host, snapshot, FALSE, report, error))
+		return NULL;
+	if (report->len > 0)
+		return daxc_snapshot_new(host, error);
+	return g_steal_pointer(&snapshot);
+}
+
+DaxcSnapshot *daxc_begin_recovered(DaxcHost *host, GPtrArray *report, GError **error)
+{
+	g_autoptr(GPtrArray) done = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(DaxcSnapshot) snapshot = NULL;
+
+	if (!daxc_ledger_begin(host->ledger, error))
+		return NULL;
+	snapshot = recover(host, done, error);
+	if (report)
+		g_ptr_array_extend(report, done, (GCopyFunc)(void *)g_strdup, NULL);
+	if (snapshot && (done->len == 0 || (daxc_ledger_commit(host->ledger, error) &&
+					    daxc_ledger_begin(host->ledger, error))))
+		return g_steal_pointer(&snapshot);
+	daxc_ledger_rollback(host->ledger);
+	return NULL;
+}
+
+/* What is looked for only when somebody asks for it. */
+static gboolean recover_more(DaxcHost *host, const DaxcSnapshot *snapshot,
+			     gboolean booted, GPtrArray *report, GError **error)
+{
+	daxc_sweep_nodes(host, snapshot, report);
+	if (!daxc_mark_failures(host, snapshot, TRUE, report, error) ||
+	    !daxc_ledger_commit(host->ledger, error))
+		return FALSE;
+	if (!booted)
+		return TRUE;
+	daxc_run_nudge_scrubber(host);
+	return daxc_check_reservations(host, snapshot, error);
+}
+
+gboolean daxc_host_recover(DaxcHost *host, gboolean booted, GPtrArray **report,
+			   GError **error)
+{
+	g_autoptr(GPtrArray) done = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(DaxcSnapshot) snapshot = daxc_begin_recovered(host, done, error);
+
+	if (!snapshot)
+		return FALSE;
+	if (!recover_more(host, snapshot, booted, done, error)) {
+		daxc_ledger_rollback(host->ledger);
+		return FALSE;
+	}
+	if (report)
+		*report = g_steal_pointer(&done);
+	return TRUE;
+}

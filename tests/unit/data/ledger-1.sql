@@ -1,0 +1,14 @@
+PRAGMA application_id = 1145133123;
+PRAGMA user_version = 1;
+CREATE TABLE boot(one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL CHECK (length(id) BETWEEN 1 AND 64)) STRICT;
+CREATE TABLE carving(id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0), uuid TEXT NOT NULL CHECK (length(uuid) = 36 AND uuid NOT GLOB '*[^0-9a-f-]*'), name TEXT NOT NULL CHECK (name <> ''), tenant TEXT NOT NULL CHECK (length(tenant) BETWEEN 1 AND 64 AND tenant GLOB '[A-Za-z0-9]*' AND tenant NOT GLOB '*[^A-Za-z0-9._-]*'), state TEXT NOT NULL CHECK (state IN ('intent', 'active', 'releasing')), instance TEXT CHECK (instance GLOB 'dax' || region || '.[0-9]*' AND substr(instance, 4) NOT GLOB '*[^0-9.]*'), cell INTEGER NOT NULL CHECK (cell BETWEEN 0 AND 4294967295), region INTEGER NOT NULL CHECK (region BETWEEN 0 AND 4294967295), node INTEGER NOT NULL CHECK (node BETWEEN 0 AND 2147483647), size INTEGER NOT NULL CHECK (size > 0 AND size % align = 0), align INTEGER NOT NULL CHECK (align IN (2097152, 1073741824)), granule INTEGER NOT NULL CHECK (granule BETWEEN 2097152 AND 1073741824 AND granule & (granule - 1) = 0), pid INTEGER NOT NULL CHECK (pid >= 0), pid_start INTEGER NOT NULL CHECK (pid_start >= 0), boot_id TEXT NOT NULL CHECK (length(boot_id) BETWEEN 1 AND 64), UNIQUE (uuid, cell), CHECK (state <> 'active' OR instance IS NOT NULL)) STRICT;
+CREATE TABLE granule(start INTEGER PRIMARY KEY CHECK (start >= 0 AND start % size = 0), size INTEGER NOT NULL CHECK (size BETWEEN 2097152 AND 1073741824 AND size & (size - 1) = 0), state TEXT NOT NULL CHECK (state IN ('clean', 'held', 'dirty', 'bad')), carving INTEGER REFERENCES carving(id), color INTEGER CHECK (color BETWEEN 0 AND 65535), page_order INTEGER CHECK (page_order >= 0), CHECK (state = 'bad' OR (state = 'held') = (carving IS NOT NULL)), CHECK ((color IS NULL) = (carving IS NULL)), CHECK ((page_order IS NULL) = (carving IS NULL))) STRICT;
+CREATE UNIQUE INDEX granule_carving ON granule(carving, page_order) WHERE carving IS NOT NULL;
+INSERT INTO boot VALUES(1,'boot-1');
+INSERT INTO carving VALUES(7,'00000000-0000-4000-8000-000000000001','guest','red','active','dax0.1',0,0,1,2147483648,1073741824,1073741824,0,0,'boot-1');
+INSERT INTO granule VALUES(4294967296,1073741824,'held',7,0,0);
+INSERT INTO granule VALUES(6442450944,1073741824,'held',7,2,1);
+INSERT INTO granule VALUES(8589934592,1073741824,'clean',NULL,NULL,NULL);
+INSERT INTO granule VALUES(9663676416,1073741824,'dirty',NULL,NULL,NULL);
+INSERT INTO granule VALUES(10737418240,1073741824,'bad',NULL,NULL,NULL);
+UPDATE sqlite_sequence SET seq = 9;
