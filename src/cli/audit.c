@@ -79,6 +79,23 @@ static void add_nodes(JsonBuilder *builder, const GPtrArray *nodes)
 	json_builder_end_array(builder);
 }
 
+/* Which one it is; all of it is among the document's carvings. */
+static void add_explanation(JsonBuilder *builder, const DaxcCarving *carving)
+{
+	json_builder_set_member_name(builder, "carving");
+	if (!carving) {
+		json_builder_add_null_value(builder);
+		return;
+	}
+	json_builder_begin_object(builder);
+	cli_add_text(builder, "domain", carving->name);
+	cli_add_text(builder, "uuid", carving->uuid);
+	cli_add_number(builder, "cell", carving->plan->cell);
+	cli_add_text(builder, "tenant", carving->tenant);
+	cli_add_text(builder, "state", daxc_carving_state_name(carving->state));
+	json_builder_end_object(builder);
+}
+
 static void add_instance(JsonBuilder *builder, const DaxcAuditInstance *row,
 			 const DaxcGeometry *geometry)
 {
@@ -87,11 +104,7 @@ static void add_instance(JsonBuilder *builder, const DaxcAuditInstance *row,
 	cli_add_colors(builder, "colors", row->colors);
 	cli_add_text(builder, "uuid", row->uuid);
 	cli_add_text(builder, "tenant", row->tenant);
-	json_builder_set_member_name(builder, "carving");
-	if (row->carving)
-		cli_add_carving(builder, row->carving);
-	else
-		json_builder_add_null_value(builder);
+	add_explanation(builder, row->carving);
 	add_processes(builder, row->processes);
 	add_nodes(builder, row->nodes);
 	json_builder_end_object(builder);

@@ -307,7 +307,7 @@ static DaxcAudit *audit_new(DaxcHost *host, GPtrArray *guests)
 	audit->host = g_strdup(g_get_host_name());
 	audit->boot_id = g_strdup(host->boot_id);
 	audit->kernel = g_strdup(uname(&name) == 0 ? name.release : "unknown");
-	audit->time = g_date_time_format_iso8601(now);
+	audit->time = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
 	audit->zeroing = host->config->zero == DAXC_ZERO_NEVER ? "never" : "before-use";
 	audit->keepers = keepers_of(host->config);
 	audit->config = g_strdup(host->config_path);
