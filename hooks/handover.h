@@ -12,11 +12,13 @@
  */
 #pragma once
 
+#include <daxcolor/host.h>
+
 /* The key file. */
 #define HANDOVER_FILE "daxcolor.carvings"
 /* Its group for a cell, and the device node's name; both take the cell's id. */
 #define HANDOVER_GROUP "cell %u"
-#define HANDOVER_NODE "daxcolor.cell%u"
+#define HANDOVER_NODE DAXC_NODE_PREFIX "%u"
 
 #define HANDOVER_KEY_NODE "node"
 #define HANDOVER_KEY_INSTANCE "instance"

@@ -5,7 +5,7 @@
  *
  *   prepare  carves, and so decides whether the guest may start
  *   start    puts the device nodes where QEMU may open them
- *   release  takes everything back
+ *   release  takes everything back, to be zeroed by daxcolor-scrub.service
  *
  * libvirt waits for us and shows what we say on stderr to the user of `prepare`
  * and `start`. It kills a running guest when `reconnect` fails, and can do
@@ -25,6 +25,7 @@
 #include <daxcolor/daxcolor.h>
 
 #include "hooks/handover.h"
+#include "hooks/privileges.h"
 
 /* The gate lets no more than this through. */
 #define XML_MAX (16u << 20)
@@ -309,9 +310,10 @@ static const struct {
 	/* Metadata may be edited away while the guest runs; what it holds must
 	 * come back all the same, so only the UUID is read. */
 	gboolean by_uuid;
+	gboolean hands_over;
 } operations[] = {
 	{"prepare", on_prepare, TRUE},
-	{"start", on_start, TRUE},
+	{"start", on_start, TRUE, .hands_over = TRUE},
 	{"started", NULL, FALSE},
 	{"stopped", NULL, FALSE},
 	{"release", on_release, FALSE, TRUE},
@@ -339,6 +341,8 @@ static gboolean run(Hook *hook, gsize operation, GError **error)
 {
 	if (!operations[operation].run)
 		return TRUE;
+	if (!hook_drop_privileges(operations[operation].hands_over, error))
+		return FALSE;
 	if (!read_domain(hook, operations[operation].by_uuid, error))
 		return FALSE;
 	if (!hook->request)

@@ -12,7 +12,7 @@ static const GOptionEntry options[] = {
 	{"node", 'n', 0, G_OPTION_ARG_STRING, &node,
 	 "Whose cache (default: the only one that the host has)", "NODE"},
 	{"colors", 'c', 0, G_OPTION_ARG_STRING, &count, "How many colors", "COUNT"},
-	{"color-list", 'C', 0, G_OPTION_ARG_STRING, &list, "Which colors, like 0-3,8",
+	{"color-list", 'l', 0, G_OPTION_ARG_STRING, &list, "Which colors, like 0-3,8",
 	 "LIST"},
 	{"drop", 0, 0, G_OPTION_ARG_NONE, &drop, "Reserve nothing there any more", NULL},
 	{NULL},
