@@ -11,18 +11,22 @@
 #define LOOKS 5
 #define LOOK_AGAIN_US 400000
 
+/* In place of a URI. */
+#define NO_LIBVIRT "none"
+
 static char *uri;
 
 static const GOptionEntry options[] = {
 	{"connect", 'c', 0, G_OPTION_ARG_FILENAME, &uri,
-	 "Which libvirt (default: qemu:///system; none for a simulated host)", "URI"},
+	 "Which libvirt (default: qemu:///system); none: this host has no libvirt",
+	 "URI"},
 	{NULL},
 };
 
 /**
  * Inquiry: an audit, and what it took.
- * @guests: (nullable): NULL when libvirt was not asked
- * @not_asked: (nullable): why
+ * @guests: (nullable): what runs; NULL when that is not known
+ * @not_asked: (nullable): why libvirt was not
  */
 typedef struct {
 	DaxcHost *host;
@@ -140,7 +144,7 @@ static void add_libvirt(JsonBuilder *builder, const Inquiry *inquiry)
 {
 	json_builder_set_member_name(builder, "libvirt");
 	json_builder_begin_object(builder);
-	cli_add_flag(builder, "asked", inquiry->guests != NULL);
+	cli_add_flag(builder, "asked", inquiry->not_asked == NULL);
 	cli_add_text(builder, "why_not", inquiry->not_asked);
 	json_builder_set_member_name(builder, "guests");
 	json_builder_begin_array(builder);
@@ -258,7 +262,7 @@ static void print_text(const Inquiry *inquiry)
 		print_breach(g_ptr_array_index(audit->breaches, i));
 	if (audit->breaches->len > 0)
 		putchar('\n');
-	if (inquiry->guests) {
+	if (!inquiry->not_asked) {
 		g_autofree char *running = cli_count(inquiry->guests->len, "guest");
 
 		guests = g_strdup_printf("and %s of libvirt", running);
@@ -287,6 +291,12 @@ static gboolean ask_libvirt(Inquiry *inquiry, GError **error)
 	g_clear_pointer(&inquiry->not_asked, g_free);
 	if (daxc_host_is_simulated(inquiry->host) && !uri) {
 		inquiry->not_asked = g_strdup("the host is simulated");
+		return TRUE;
+	}
+	/* The administrator says so: then no guest runs, and programs are. */
+	if (g_strcmp0(uri, NO_LIBVIRT) == 0) {
+		inquiry->not_asked = g_strdup("there is none on this host");
+		inquiry->guests = g_ptr_array_new();
 		return TRUE;
 	}
 	inquiry->guests = cli_running_guests(uri, &reached, &failure);

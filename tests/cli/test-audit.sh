@@ -38,6 +38,10 @@ held() {
 		--uuid 00000000-0000-4000-8000-000000000002
 	golden audit-no-guest.txt $four audit $node
 	held dax0.2 "tail (77) /dev/dax0.2"
+	exits "a program of its own, which libvirt knows not to be a guest" 0 "no breach" \
+		$four audit $node
+	exits "a host without libvirt" 1 "carving-without-guest: guest enrolled" \
+		$four audit --connect none
 	sqlite3 four/ledger.db "UPDATE carving SET tenant = 'mallory' WHERE name = 'enrolled'"
 	golden audit-breaches.txt $four audit
 	golden audit-breaches.json $four audit --json

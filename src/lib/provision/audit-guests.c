@@ -61,7 +61,8 @@ static void judge_tenant(DaxcLook *look, const DaxcCarving *carving,
 		"when it was its metadata");
 }
 
-static void judge_carving(DaxcLook *look, const DaxcCarving *carving)
+static void judge_carving(DaxcLook *look, const DaxcCarving *carving,
+			  const DaxcAuditInstance *row)
 {
 	const DaxcAuditGuest *guest = g_hash_table_lookup(look->guests, carving->uuid);
 
@@ -71,12 +72,15 @@ static void judge_carving(DaxcLook *look, const DaxcCarving *carving)
 		judge_tenant(look, carving, guest);
 		return;
 	}
-	daxc_look_breach(
-		look, "carving-without-guest", daxc_carving_describe(carving),
-		g_strdup_printf("libvirt runs no guest %s: %s keeps colors from others "
-				"for nobody",
-				carving->uuid, carving->instance),
-		"`daxcolor release` it, when nothing outside of libvirt uses it");
+	if (row && daxc_look_is_program(look, carving, row))
+		return;
+	daxc_look_breach(look, "carving-without-guest", daxc_carving_describe(carving),
+			 g_strdup_printf("libvirt runs no guest %s, %s %s", carving->uuid,
+					 row && row->processes->len
+						 ? "and a QEMU that it has lost has"
+						 : "and nobody else has",
+					 carving->instance),
+			 "end what has it, if anything does, and `daxcolor release` it");
 }
 
 /* ---- guests that ledger and kernel should know ---- */
@@ -180,7 +184,7 @@ void daxc_look_guests(DaxcLook *look)
 		const DaxcCarving *carving = g_ptr_array_index(look->carvings, i);
 
 		if (daxc_look_is_of_boot(look, carving))
-			judge_carving(look, carving);
+			judge_carving(look, carving, daxc_look_found(look, i));
 	}
 	for (guint i = 0; i < look->audit->guests->len; i++)
 		judge_guest(look, g_ptr_array_index(look->audit->guests, i));

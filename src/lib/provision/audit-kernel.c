@@ -532,6 +532,21 @@ static gboolean has_right_path(const DaxcLook *look, const DaxcProcess *process,
 	return daxc_look_node_fits(look, process->path, carving);
 }
 
+gboolean daxc_look_is_program(const DaxcLook *look, const DaxcCarving *carving,
+			      const DaxcAuditInstance *row)
+{
+	if (!look->audit->asked || carving->state != DAXC_CARVING_ACTIVE ||
+	    g_hash_table_contains(look->guests, carving->uuid))
+		return FALSE;
+	for (guint i = 0; i < row->processes->len; i++) {
+		const DaxcProcess *process = g_ptr_array_index(row->processes, i);
+
+		if (process->uuid)
+			return FALSE;
+	}
+	return row->processes->len > 0;
+}
+
 /* Its own guest's; or who makes, zeroes or takes it back. */
 static gboolean belongs(const DaxcLook *look, const DaxcProcess *process,
 			const DaxcCarving *carving)
@@ -552,6 +567,17 @@ static const char *other_guest(const DaxcAuditInstance *row, const DaxcProcess *
 			return other->uuid;
 	}
 	return NULL;
+}
+
+/* Whom there is nothing to say against. */
+static gboolean is_rightful(const DaxcLook *look, const DaxcAuditInstance *row,
+			    const DaxcProcess *process)
+{
+	if (row->carving)
+		return belongs(look, process, row->carving) ||
+		       daxc_look_is_program(look, row->carving, row);
+	/* Without a ledger, a guest's process speaks for itself. */
+	return !daxc_look_has_ledger(look) && process->uuid && !other_guest(row, process);
 }
 
 static void judge_process(DaxcLook *look, const DaxcAuditInstance *row,
@@ -601,13 +627,8 @@ void daxc_look_processes(DaxcLook *look)
 		for (guint k = 0; k < row->processes->len; k++) {
 			const DaxcProcess *process = g_ptr_array_index(row->processes, k);
 
-			if (row->carving && belongs(look, process, row->carving))
-				continue;
-			/* Without a ledger, a guest's process speaks for itself. */
-			if (!daxc_look_has_ledger(look) && process->uuid &&
-			    !other_guest(row, process))
-				continue;
-			judge_process(look, row, process);
+			if (!is_rightful(look, row, process))
+				judge_process(look, row, process);
 		}
 	}
 }

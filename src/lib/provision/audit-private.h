@@ -72,6 +72,11 @@ const DaxcCacheDomain *daxc_look_domain(const DaxcLook *look, gint node);
 gboolean daxc_look_node_fits(const DaxcLook *look, const char *path,
 			     const DaxcCarving *carving);
 
+/* Whether those who have what @carving explains are no guest's QEMU, and libvirt runs
+ * no such guest: a program of its own that somebody carved for by hand. */
+gboolean daxc_look_is_program(const DaxcLook *look, const DaxcCarving *carving,
+			      const DaxcAuditInstance *row);
+
 /* Whether it is a guest's, and not a scrubber's. */
 gboolean daxc_is_of_guest(const DaxcCarving *carving);
 
