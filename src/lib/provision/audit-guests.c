@@ -74,13 +74,15 @@ static void judge_carving(DaxcLook *look, const DaxcCarving *carving,
 	}
 	if (row && daxc_look_is_program(look, carving, row))
 		return;
-	daxc_look_breach(look, "carving-without-guest", daxc_carving_describe(carving),
-			 g_strdup_printf("libvirt runs no guest %s, %s %s", carving->uuid,
-					 row && row->processes->len
-						 ? "and a QEMU that it has lost has"
-						 : "and nobody else has",
-					 carving->instance),
-			 "end what has it, if anything does, and `daxcolor release` it");
+	daxc_look_breach(
+		look, "carving-without-guest", daxc_carving_describe(carving),
+		g_strdup_printf(
+			"libvirt runs no guest %s, and %s", carving->uuid,
+			row && row->processes->len
+				? "a QEMU that it has lost has its memory"
+				: "nobody has its memory open: its colors are kept "
+				  "from others for nothing"),
+		"end what has it, if anything does, and `daxcolor release` it");
 }
 
 /* ---- guests that ledger and kernel should know ---- */
