@@ -55,14 +55,14 @@ static DaxcInstance *find_instance(const DaxcSnapshot *snapshot,
 	return NULL;
 }
 
-static gboolean is_idle_seed(const DaxcSnapshot *snapshot, const DaxcInstance *instance)
+gboolean daxc_is_idle_seed(const GPtrArray *regions, const DaxcInstance *instance)
 {
 	if (!instance->seed || instance->driver)
 		return FALSE;
 	if (instance->size == 0)
 		return TRUE;
-	for (guint i = 0; i < snapshot->regions->len; i++) {
-		const DaxcRegion *region = g_ptr_array_index(snapshot->regions, i);
+	for (guint i = 0; i < regions->len; i++) {
+		const DaxcRegion *region = g_ptr_array_index(regions, i);
 
 		if (region->id == instance->region)
 			return instance->size == region->size;
@@ -83,7 +83,7 @@ static void sort_out(DaxcSnapshot *snapshot)
 		DaxcInstance *instance = g_ptr_array_index(snapshot->instances, i);
 
 		if (!g_ptr_array_find(snapshot->found, instance, NULL) &&
-		    !is_idle_seed(snapshot, instance))
+		    !daxc_is_idle_seed(snapshot->regions, instance))
 			g_ptr_array_add(snapshot->unknown, instance);
 	}
 }
