@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Plan, ledger and kernel together, on the simulated kernel. */
-#include "unit.h"
+#include "host-fixture.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,114 +8,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <daxcolor/daxcolor.h>
-
-#include "provision/provision.h"
-
-#define GIB (G_GUINT64_CONSTANT(1) << 30)
-#define MIB (G_GUINT64_CONSTANT(1) << 20)
-
-/* Two cache domains, five and two colors; node 1's memory is in two regions. */
-static const char host_text[] = "[host]\n"
-				"description=three regions\n"
-				"[cache 1]\nsize=5GiB\n"
-				"[cache 2]\nsize=2GiB\n"
-				"[region 0]\nstart=0x140000000\nsize=15GiB\nnode=1\n"
-				"[region 1]\nstart=0x800000000\nsize=7GiB\nnode=1\n"
-				"[region 2]\nstart=0x1000000000\nsize=6GiB\nnode=2\n";
-
 /* The same geometry once more, by hand: base 0, 1 GiB granules. */
 static guint32 color_of(guint region, guint64 address)
 {
 	return (guint32)(address / GIB % (region == 2 ? 2 : 5));
-}
-
-typedef struct {
-	char *dir;
-	char *file;
-	char *config; /* empty, so that the machine's own does not count */
-	DaxcHost *host;
-} Fixture;
-
-static DaxcHost *open_host(const Fixture *f, gboolean persistent)
-{
-	const DaxcHostOptions options = {
-		.config = f->config,
-		.simulate = f->file,
-		.state_dir = persistent ? f->dir : NULL,
-	};
-	g_autoptr(GError) error = NULL;
-	DaxcHost *host = daxc_host_open(&options, &error);
-
-	unit_assert_no_error(error);
-	return host;
-}
-
-static Fixture setup(gboolean persistent)
-{
-	Fixture f = {0};
-
-	f.dir = g_dir_make_tmp("daxcolor-test-XXXXXX", NULL);
-	f.file = g_build_filename(f.dir, "test.host", NULL);
-	f.config = g_build_filename(f.dir, "daxcolor.conf", NULL);
-	ck_assert(g_file_set_contents(f.file, host_text, -1, NULL));
-	ck_assert(g_file_set_contents(f.config, "[daxcolor]\nwait = 1\n", -1, NULL));
-	f.host = open_host(&f, persistent);
-	return f;
-}
-
-static void teardown(Fixture *f)
-{
-	g_autofree char *command = g_strdup_printf("rm -rf '%s'", f->dir);
-
-	g_clear_pointer(&f->host, daxc_host_free);
-	ck_assert_int_eq(system(command), 0);
-	g_free(f->file);
-	g_free(f->config);
-	g_free(f->dir);
-}
-
-static DaxcRequest *request_new(guint guest, const char *tenant, guint64 size)
-{
-	g_autofree char *uuid = g_strdup_printf("00000000-0000-4000-8000-%012u", guest);
-	g_autofree char *name = g_strdup_printf("guest%u", guest);
-	DaxcRequest *request = daxc_request_new(uuid, name, tenant);
-
-	g_ptr_array_add(request->cells, daxc_cell_request_new(0, size));
-	return request;
-}
-
-static DaxcCellRequest *cell_of(DaxcRequest *request, guint index)
-{
-	return g_ptr_array_index(request->cells, index);
-}
-
-static guint instances_with_memory(DaxcHost *host)
-{
-	g_autoptr(GPtrArray) instances = daxc_host_instances(host, NULL);
-	guint n = 0;
-
-	for (guint i = 0; i < instances->len; i++)
-		n += ((DaxcInstance *)g_ptr_array_index(instances, i))->size > 0;
-	return n;
-}
-
-/* Those that are no seed, empty ones too. */
-static guint instances_made(DaxcHost *host)
-{
-	g_autoptr(GPtrArray) instances = daxc_host_instances(host, NULL);
-	guint n = 0;
-
-	for (guint i = 0; i < instances->len; i++)
-		n += !((DaxcInstance *)g_ptr_array_index(instances, i))->seed;
-	return n;
-}
-
-static guint carvings(DaxcHost *host)
-{
-	g_autoptr(GPtrArray) all = daxc_host_carvings(host, NULL);
-
-	return all->len;
 }
 
 START_TEST(a_guest_gets_its_memory_and_gives_it_back)
@@ -284,6 +180,81 @@ START_TEST(what_a_dead_process_left_is_undone)
 }
 END_TEST
 
+/* The same for one that dies while it takes back: also an instance that it had
+ * emptied already is nobody's. */
+START_TEST(what_a_dead_release_left_is_undone)
+{
+	Fixture f = setup(TRUE);
+	g_autoptr(DaxcRequest) request = request_new(1, "red", 3 * GIB);
+	gboolean done = FALSE;
+
+	for (guint step = 0; !done; step++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GPtrArray) made = daxc_host_carve(f.host, request, &error);
+		pid_t child;
+		int status;
+
+		unit_assert_no_error(error);
+		g_clear_pointer(&f.host, daxc_host_free);
+		child = fork();
+		if (child == 0) {
+			DaxcHost *host = open_host(&f, TRUE);
+
+			daxc_kernel_sim_fail(host->kernel, step, DAXC_SIM_DIE);
+			_exit(daxc_host_release(host, request->uuid, NULL) ? 0 : 1);
+		}
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		ck_assert(done || WIFSIGNALED(status));
+		f.host = open_host(&f, TRUE);
+		ck_assert(daxc_host_recover(f.host, FALSE, NULL, &error));
+		ck_assert_uint_eq(carvings(f.host), 0);
+		ck_assert_msg(instances_made(f.host) == 0, "died at step %u", step);
+	}
+	teardown(&f);
+}
+END_TEST
+
+static void carve_with_failures(const Fixture *f, guint first, guint second)
+{
+	DaxcHost *host = open_host(f, TRUE);
+	g_autoptr(DaxcRequest) request = request_new(1, "red", 3 * GIB);
+
+	daxc_kernel_sim_fail(host->kernel, first, EIO);
+	daxc_kernel_sim_fail(host->kernel, second, EIO);
+	_exit(daxc_host_carve(host, request, NULL) ? 0 : 1);
+}
+
+/* Undoing may fail too: whoever comes next has to find what is left. */
+START_TEST(what_could_not_be_undone_is_found_later)
+{
+	const guint steps = 8;
+	Fixture f = setup(TRUE);
+
+	g_clear_pointer(&f.host, daxc_host_free);
+	for (guint i = 0; i < steps * steps; i++) {
+		g_autoptr(GError) error = NULL;
+		guint first = i / steps, second = first + 1 + i % steps;
+		pid_t child = fork();
+		int status;
+
+		if (child == 0)
+			carve_with_failures(&f, first, second);
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		f.host = open_host(&f, TRUE);
+		ck_assert(daxc_host_recover(f.host, FALSE, NULL, &error));
+		if (status != 0)
+			ck_assert_msg(carvings(f.host) == 0 &&
+					      instances_made(f.host) == 0,
+				      "steps %u and %u", first, second);
+		ck_assert(daxc_host_release(
+			f.host, "00000000-0000-4000-8000-000000000001", &error));
+		g_clear_pointer(&f.host, daxc_host_free);
+	}
+	teardown(&f);
+}
+END_TEST
+
 /* Another process is between its intent and its last step. */
 START_TEST(the_work_of_a_living_process_is_left_alone)
 {
@@ -437,6 +408,8 @@ int main(void)
 	tcase_add_test(tcase, a_held_instance_is_not_taken_back);
 	tcase_add_test(tcase, nobody_gets_the_color_of_an_unknown_instance);
 	tcase_add_test(tcase, what_a_dead_process_left_is_undone);
+	tcase_add_test(tcase, what_a_dead_release_left_is_undone);
+	tcase_add_test(tcase, what_could_not_be_undone_is_found_later);
 	tcase_add_test(tcase, the_work_of_a_living_process_is_left_alone);
 	tcase_add_test(tcase, a_random_walk_keeps_the_promise);
 	return unit_run(suite);

@@ -61,7 +61,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcLedger, daxc_ledger_free)
  * its end is of one moment. Writers wait for it to commit, so it must be short.
  */
 gboolean daxc_ledger_begin(DaxcLedger *ledger, GError **error);
-/* Durable when it returns TRUE; on FALSE it was rolled back. */
+/* Durable when it returns TRUE; on FALSE it was rolled back, unless the disk failed in
+ * the very last step: then it is there all the same, though not safe from a power cut.
+ * Whoever must know looks again. */
 gboolean daxc_ledger_commit(DaxcLedger *ledger, GError **error);
 /* Ends a transaction without a trace; harmless outside of one. */
 void daxc_ledger_rollback(DaxcLedger *ledger);
@@ -182,6 +184,9 @@ gboolean daxc_ledger_set_serial(DaxcLedger *ledger, guint64 serial, GError **err
  * another boot is removed, for the kernel has forgotten it.
  */
 gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, GError **error);
+
+/* Tells whether another process has committed anything since: @version then differs. */
+gboolean daxc_ledger_version(DaxcLedger *ledger, gint64 *version, GError **error);
 
 /**
  * daxc_ledger_check:
