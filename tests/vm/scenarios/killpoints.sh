@@ -1,14 +1,16 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Whatever changes a host is killed at its state-changing system calls; recovery
-# then makes ledger and kernel whole: killpoints.sh [POINTS]
+# then makes ledger and kernel whole: killpoints.sh
 #
-# POINTS of each operation, spread evenly (default 3); "all" of them.
+# A few points of each operation, spread evenly; with DAXCOLOR_LONG all of them.
 set -uo pipefail
 # shellcheck source=tests/vm/scenarios/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-readonly POINTS=${1:-3}
+points_each=3
+[ -z "${DAXCOLOR_LONG:-}" ] || points_each=all
+readonly POINTS=$points_each
 readonly HOOK=/etc/libvirt/hooks/qemu.d/daxcolor REGION=/sys/bus/dax/devices/dax0.0
 readonly CHANGES=write,pwrite64,pwritev,fdatasync,fsync,ftruncate,fallocate,unlink,unlinkat,rename,renameat2,mkdir,mknodat,fchmod,fchown,utimensat
 readonly BOUND=2000

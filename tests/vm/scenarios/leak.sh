@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What one tenant leaves in memory, the next cannot find; with zero = never it
-# can, so the search is good: leak.sh PAYLOAD BUILD [GUEST-ROUNDS [PROCESS-ROUNDS]]
+# can, so the search is good: leak.sh PAYLOAD BUILD
 set -uo pipefail
 # shellcheck source=tests/vm/scenarios/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 install_guest "$1"
-readonly OCCUPANT=$2/tests/vm/occupant GUEST_ROUNDS=${3:-1} PROCESS_ROUNDS=${4:-10}
+readonly OCCUPANT=$2/tests/vm/occupant
 readonly COLORS_WANTED="<daxcolor:cell id='0' list='0,1'/>"
+
+if [ -n "${DAXCOLOR_LONG:-}" ]; then
+  readonly GUEST_ROUNDS=5 PROCESS_ROUNDS=100
+else
+  readonly GUEST_ROUNDS=1 PROCESS_ROUNDS=10
+fi
 
 # ---- guests ----
 
