@@ -1163,6 +1163,19 @@ START_TEST(nodes_where_they_belong_are_no_breach)
 }
 END_TEST
 
+START_TEST(nodes_of_an_unbound_instance_are_said_once)
+{
+	Fixture f;
+
+	healthy(&f);
+	if (make_nodes(&f)) {
+		ck_assert(f.host->kernel->ops->disable(f.host->kernel, "dax0.3", NULL));
+		finds_always(&f, "carving-not-enabled");
+	}
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(a_node_that_others_can_open_is_found)
 {
 	Fixture f;
@@ -1365,6 +1378,7 @@ int main(void)
 	tcase_add_test(others, a_guest_that_is_not_on_its_memory_is_found);
 	tcase_add_test(others, metadata_that_cannot_be_read_is_found);
 	tcase_add_test(others, a_guest_is_read_from_its_live_xml);
+	tcase_add_test(others, nodes_of_an_unbound_instance_are_said_once);
 	tcase_add_test(others, a_node_that_others_can_open_is_found);
 	tcase_add_test(others, a_node_where_it_does_not_belong_is_found);
 	tcase_add_test(others, a_node_in_the_directory_of_an_earlier_run_is_found);
