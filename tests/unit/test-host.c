@@ -180,6 +180,81 @@ START_TEST(what_a_dead_process_left_is_undone)
 }
 END_TEST
 
+/* The same for one that dies while it takes back: also an instance that it had
+ * emptied already is nobody's. */
+START_TEST(what_a_dead_release_left_is_undone)
+{
+	Fixture f = setup(TRUE);
+	g_autoptr(DaxcRequest) request = request_new(1, "red", 3 * GIB);
+	gboolean done = FALSE;
+
+	for (guint step = 0; !done; step++) {
+		g_autoptr(GError) error = NULL;
+		g_autoptr(GPtrArray) made = daxc_host_carve(f.host, request, &error);
+		pid_t child;
+		int status;
+
+		unit_assert_no_error(error);
+		g_clear_pointer(&f.host, daxc_host_free);
+		child = fork();
+		if (child == 0) {
+			DaxcHost *host = open_host(&f, TRUE);
+
+			daxc_kernel_sim_fail(host->kernel, step, DAXC_SIM_DIE);
+			_exit(daxc_host_release(host, request->uuid, NULL) ? 0 : 1);
+		}
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		done = WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		ck_assert(done || WIFSIGNALED(status));
+		f.host = open_host(&f, TRUE);
+		ck_assert(daxc_host_recover(f.host, FALSE, NULL, &error));
+		ck_assert_uint_eq(carvings(f.host), 0);
+		ck_assert_msg(instances_made(f.host) == 0, "died at step %u", step);
+	}
+	teardown(&f);
+}
+END_TEST
+
+static void carve_with_failures(const Fixture *f, guint first, guint second)
+{
+	DaxcHost *host = open_host(f, TRUE);
+	g_autoptr(DaxcRequest) request = request_new(1, "red", 3 * GIB);
+
+	daxc_kernel_sim_fail(host->kernel, first, EIO);
+	daxc_kernel_sim_fail(host->kernel, second, EIO);
+	_exit(daxc_host_carve(host, request, NULL) ? 0 : 1);
+}
+
+/* Undoing may fail too: whoever comes next has to find what is left. */
+START_TEST(what_could_not_be_undone_is_found_later)
+{
+	const guint steps = 8;
+	Fixture f = setup(TRUE);
+
+	g_clear_pointer(&f.host, daxc_host_free);
+	for (guint i = 0; i < steps * steps; i++) {
+		g_autoptr(GError) error = NULL;
+		guint first = i / steps, second = first + 1 + i % steps;
+		pid_t child = fork();
+		int status;
+
+		if (child == 0)
+			carve_with_failures(&f, first, second);
+		ck_assert_int_eq(waitpid(child, &status, 0), child);
+		f.host = open_host(&f, TRUE);
+		ck_assert(daxc_host_recover(f.host, FALSE, NULL, &error));
+		if (status != 0)
+			ck_assert_msg(carvings(f.host) == 0 &&
+					      instances_made(f.host) == 0,
+				      "steps %u and %u", first, second);
+		ck_assert(daxc_host_release(
+			f.host, "00000000-0000-4000-8000-000000000001", &error));
+		g_clear_pointer(&f.host, daxc_host_free);
+	}
+	teardown(&f);
+}
+END_TEST
+
 /* Another process is between its intent and its last step. */
 START_TEST(the_work_of_a_living_process_is_left_alone)
 {
@@ -333,6 +408,8 @@ int main(void)
 	tcase_add_test(tcase, a_held_instance_is_not_taken_back);
 	tcase_add_test(tcase, nobody_gets_the_color_of_an_unknown_instance);
 	tcase_add_test(tcase, what_a_dead_process_left_is_undone);
+	tcase_add_test(tcase, what_a_dead_release_left_is_undone);
+	tcase_add_test(tcase, what_could_not_be_undone_is_found_later);
 	tcase_add_test(tcase, the_work_of_a_living_process_is_left_alone);
 	tcase_add_test(tcase, a_random_walk_keeps_the_promise);
 	return unit_run(suite);

@@ -5,7 +5,7 @@
  * possible here. State is in memory or in a key file, and what guests leave in the
  * memory in a sparse file, once somebody asks for that.
  */
-#include <config.h>
+#define _GNU_SOURCE /* memfd_create, fallocate */
 
 #include "adapters/kernel-priv.h"
 

@@ -878,9 +878,12 @@ static gboolean remove_carving(DaxcLedger *ledger, gint64 id, DaxcGranuleState s
 			       GError **error)
 {
 	g_autoptr(LedgerStmt) stmt = ledger_use(ledger, SQL_FREE, error);
-	g_autoptr(LedgerStmt) gone = ledger_use(ledger, SQL_REMOVE_CARVING, error);
+	g_autoptr(LedgerStmt) gone = NULL;
 
-	if (!stmt || !gone)
+	/* One error at a time. */
+	if (stmt)
+		gone = ledger_use(ledger, SQL_REMOVE_CARVING, error);
+	if (!gone)
 		return FALSE;
 	sqlite3_bind_int64(stmt, 1, id);
 	ledger_bind_text(stmt, 2, daxc_granule_state_name(state));

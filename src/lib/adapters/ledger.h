@@ -61,7 +61,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcLedger, daxc_ledger_free)
  * its end is of one moment. Writers wait for it to commit, so it must be short.
  */
 gboolean daxc_ledger_begin(DaxcLedger *ledger, GError **error);
-/* Durable when it returns TRUE; on FALSE it was rolled back. */
+/* Durable when it returns TRUE; on FALSE it was rolled back, unless the disk failed in
+ * the very last step: then it is there all the same, though not safe from a power cut.
+ * Whoever must know looks again. */
 gboolean daxc_ledger_commit(DaxcLedger *ledger, GError **error);
 /* Ends a transaction without a trace; harmless outside of one. */
 void daxc_ledger_rollback(DaxcLedger *ledger);

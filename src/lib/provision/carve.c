@@ -393,6 +393,9 @@ static GPtrArray *intend(DaxcHost *host, const DaxcRequest *request, GError **er
 			makings = record_intent(host, snapshot, request, plan, error);
 		if (makings && daxc_ledger_commit(host->ledger, error))
 			return g_steal_pointer(&makings);
+		/* A commit that fails in its last step may be there all the same. */
+		if (makings)
+			undo(host, request->uuid, error);
 		daxc_ledger_rollback(host->ledger);
 		return NULL;
 	}

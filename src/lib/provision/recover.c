@@ -55,25 +55,6 @@ gboolean daxc_take_back(DaxcHost *host, const DaxcCarving *carving,
 	return daxc_ledger_remove(host->ledger, carving->id, DAXC_GRANULE_DIRTY, error);
 }
 
-gboolean daxc_take_back_seen(DaxcHost *host, const DaxcCarving *carving, const char *name,
-			     GError **error)
-{
-	g_autoptr(DaxcInstance) instance = NULL;
-	g_autofree char *who = NULL;
-
-	if (!name)
-		return daxc_take_back(host, carving, NULL, error);
-	instance = daxc_kernel_instance(host->kernel, name, error);
-	if (!instance)
-		return FALSE;
-	if (daxc_carving_matches(carving, instance))
-		return daxc_take_back(host, carving, instance, error);
-	who = whose(carving);
-	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
-		    "%s: somebody else is changing %s: try again", who, name);
-	return FALSE;
-}
-
 /* An instance between its creation and its first extent cannot be told from
  * one that an administrator is just making; it holds nothing, and is only
  * looked for where a carving was left half made. */
@@ -92,6 +73,39 @@ static gboolean sweep_empty(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 			    instance->name);
 	}
 	return TRUE;
+}
+
+/* Undoing what has no instance yet: the kernel may have failed to delete an empty one,
+ * and nobody would look for that once the record is gone. */
+static gboolean sweep_unfinished(DaxcHost *host, const DaxcCarving *carving,
+				 GError **error)
+{
+	g_autoptr(DaxcSnapshot) now = NULL;
+
+	if (carving->instance)
+		return TRUE;
+	now = daxc_snapshot_new(host, error);
+	return now && sweep_empty(host, now, carving->plan->region, NULL, error);
+}
+
+gboolean daxc_take_back_seen(DaxcHost *host, const DaxcCarving *carving, const char *name,
+			     GError **error)
+{
+	g_autoptr(DaxcInstance) instance = NULL;
+	g_autofree char *who = NULL;
+
+	if (!name)
+		return sweep_unfinished(host, carving, error) &&
+		       daxc_take_back(host, carving, NULL, error);
+	instance = daxc_kernel_instance(host->kernel, name, error);
+	if (!instance)
+		return FALSE;
+	if (daxc_carving_matches(carving, instance))
+		return daxc_take_back(host, carving, instance, error);
+	who = whose(carving);
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
+		    "%s: somebody else is changing %s: try again", who, name);
+	return FALSE;
 }
 
 /* The ranges are what counts; a driver that was loaded again gives other names. */
