@@ -116,7 +116,7 @@ static void populate(const Setting *setting)
 			       "align=2097152\n\n",
 			       range);
 	if (!daxc_ledger_begin(host->ledger, &error) ||
-	    !daxc_ledger_boot(host->ledger, host->boot_id, &error))
+	    !daxc_ledger_boot(host->ledger, host->boot_id, NULL, &error))
 		fail("writing the ledger", error);
 	for (guint n = 0; n < setting->instances; n++) {
 		g_autoptr(DaxcCarving) carving = carving_new(host, n);

@@ -237,7 +237,8 @@ gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, GError **erro
  * and stays.
  *
  * Fails before anything is written with DAXC_ERROR_NOT_FOUND, DAXC_ERROR_KERNEL when
- * it is not enabled, DAXC_ERROR_INVALID on a range that cannot be; later with
+ * it is not enabled, DAXC_ERROR_INVALID on a range that cannot be, and on an instance
+ * with misaligned extents, which reaches memory of others; later with
  * DAXC_ERROR_MEMORY (the message has the physical address), DAXC_ERROR_CANCELED, and
  * DAXC_ERROR_FAILED when the memory cannot be mapped or was taken away.
  */

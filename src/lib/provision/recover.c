@@ -229,13 +229,16 @@ static gboolean soil_unknown(DaxcHost *host, const DaxcSnapshot *snapshot,
 static DaxcSnapshot *recover(DaxcHost *host, GPtrArray *report, GError **error)
 {
 	g_autoptr(DaxcSnapshot) snapshot = NULL;
+	gboolean booted;
 
-	if (!daxc_ledger_boot(host->ledger, host->boot_id, error) ||
+	if (!daxc_ledger_boot(host->ledger, host->boot_id, &booted, error) ||
 	    !check_serial(host, report, error))
 		return NULL;
 	snapshot = daxc_snapshot_new(host, error);
 	if (!snapshot)
 		return NULL;
+	if (booted)
+		daxc_sweep_nodes(host, snapshot, report);
 	for (guint i = 0; i < snapshot->carvings->len; i++) {
 		if (!recover_one(host, snapshot, i, report, error))
 			return NULL;
