@@ -564,9 +564,10 @@ GPtrArray *daxc_kernel_holders(DaxcKernel *kernel, const char *name, GError **er
 	return kernel->ops->holders(kernel, name, error);
 }
 
-GPtrArray *daxc_kernel_processes(DaxcKernel *kernel, GError **error)
+GPtrArray *daxc_kernel_processes(DaxcKernel *kernel, const GPtrArray *instances,
+				 GError **error)
 {
-	return kernel->ops->processes(kernel, error);
+	return kernel->ops->processes(kernel, instances, error);
 }
 
 /* ---- single steps, each read back ---- */
