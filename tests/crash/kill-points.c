@@ -40,7 +40,7 @@ static const StageGuest guests[] = {
 	{"cora", UUID("3"), "red", {2}, {1}, {NULL}},
 	{"dora", UUID("4"), "green", {8, 4}, {1, 2}, {"4,6", "1"}},
 	{"emil", UUID("5"), "blue", {4}, {1}, {NULL}},
-	{"fred", UUID("6"), "gray", {6, 4}, {1, 2}, {"1", "1"}},
+	{"fred", UUID("6"), "gray", {6, 4}, {1, 2}, {"4,6", "1"}},
 };
 
 /* Who is there before every operation but the first ever; fred has left memory that

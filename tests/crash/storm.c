@@ -265,7 +265,9 @@ static void recover(const Storm *storm, guint index)
 
 static void scrub(const Storm *storm, guint index)
 {
-	repeat(storm, index, "scrub");
+	/* What it zeroes before the next guest comes would not be seen. */
+	if (!option_never_zero)
+		repeat(storm, index, "scrub");
 }
 
 static void check(const Storm *storm, guint index)
@@ -437,7 +439,9 @@ static char *host_text(void)
 static void set_up(Storm *storm)
 {
 	g_autofree char *host = host_text();
-	g_autofree char *config = g_strdup_printf("[daxcolor]\nwait = %d\n", option_wait);
+	g_autofree char *config =
+		g_strdup_printf("[daxcolor]\nwait = %d\nzero = %s\n", option_wait,
+				option_never_zero ? "never" : "before-use");
 
 	if (option_real) {
 		storm->stage = stage_new_real(option_daxcolor, option_gate, option_hook);
