@@ -116,13 +116,30 @@ void cli_add_carvings(JsonBuilder *builder, const char *member, const GPtrArray 
 	json_builder_end_array(builder);
 }
 
-void cli_add_instance(JsonBuilder *builder, const DaxcInstance *instance, gint node,
-		      const DaxcGeometry *geometry)
+void cli_add_cache(JsonBuilder *builder, const DaxcCacheDomain *domain)
+{
+	if (!domain) {
+		json_builder_add_null_value(builder);
+		return;
+	}
+	json_builder_begin_object(builder);
+	cli_add_signed(builder, "node", domain->node);
+	cli_add_text(builder, "kind", daxc_geometry_kind_name(domain->kind));
+	cli_add_text(builder, "source", daxc_geometry_source_name(domain->source));
+	cli_add_number(builder, "size", domain->cache_size);
+	cli_add_number(builder, "granule", domain->granule);
+	cli_add_number(builder, "base", domain->base);
+	cli_add_number(builder, "color_count", domain->colors);
+	cli_add_flag(builder, "extended_linear", domain->extended_linear);
+	json_builder_end_object(builder);
+}
+
+void cli_add_instance_members(JsonBuilder *builder, const DaxcInstance *instance,
+			      gint node, const DaxcGeometry *geometry)
 {
 	const DaxcCacheDomain *domain = geometry ? daxc_geometry_for_node(geometry, node)
 						 : NULL;
 
-	json_builder_begin_object(builder);
 	cli_add_text(builder, "instance", instance->name);
 	cli_add_number(builder, "region", instance->region);
 	cli_add_signed(builder, "node", node);
@@ -131,6 +148,13 @@ void cli_add_instance(JsonBuilder *builder, const DaxcInstance *instance, gint n
 	cli_add_text(builder, "driver", instance->driver);
 	cli_add_flag(builder, "seed", instance->seed);
 	add_extents(builder, instance->extents, NULL, domain);
+}
+
+void cli_add_instance(JsonBuilder *builder, const DaxcInstance *instance, gint node,
+		      const DaxcGeometry *geometry)
+{
+	json_builder_begin_object(builder);
+	cli_add_instance_members(builder, instance, node, geometry);
 	json_builder_end_object(builder);
 }
 

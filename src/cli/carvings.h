@@ -17,6 +17,13 @@ void cli_add_carving(JsonBuilder *builder, const DaxcCarving *carving);
 void cli_add_carvings(JsonBuilder *builder, const char *member,
 		      const GPtrArray *carvings);
 
+/* A whole object, or null: what stands before the memory of a node. */
+void cli_add_cache(JsonBuilder *builder, const DaxcCacheDomain *domain);
+
+/* Members of the object that is being built. */
+void cli_add_instance_members(JsonBuilder *builder, const DaxcInstance *instance,
+			      gint node, const DaxcGeometry *geometry);
+
 /* A whole object. @geometry (nullable) gives its extents their colors. */
 void cli_add_instance(JsonBuilder *builder, const DaxcInstance *instance, gint node,
 		      const DaxcGeometry *geometry);

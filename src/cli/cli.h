@@ -54,6 +54,7 @@ extern const CliVerb cli_release;
 extern const CliVerb cli_reserve;
 extern const CliVerb cli_scrub;
 extern const CliVerb cli_recover;
+extern const CliVerb cli_audit;
 extern const CliVerb cli_doctor;
 extern const CliVerb cli_enroll;
 extern const CliVerb cli_unenroll;

@@ -6,25 +6,6 @@
 #include "cli.h"
 #include "output.h"
 
-static void add_cache(JsonBuilder *builder, const DaxcCacheDomain *domain)
-{
-	json_builder_set_member_name(builder, "cache");
-	if (!domain) {
-		json_builder_add_null_value(builder);
-		return;
-	}
-	json_builder_begin_object(builder);
-	cli_add_signed(builder, "node", domain->node);
-	cli_add_text(builder, "kind", daxc_geometry_kind_name(domain->kind));
-	cli_add_text(builder, "source", daxc_geometry_source_name(domain->source));
-	cli_add_number(builder, "size", domain->cache_size);
-	cli_add_number(builder, "granule", domain->granule);
-	cli_add_number(builder, "base", domain->base);
-	cli_add_number(builder, "color_count", domain->colors);
-	cli_add_flag(builder, "extended_linear", domain->extended_linear);
-	json_builder_end_object(builder);
-}
-
 static void add_region(JsonBuilder *builder, const DaxcRegion *region,
 		       const GPtrArray *instances, const DaxcGeometry *geometry)
 {
@@ -35,7 +16,8 @@ static void add_region(JsonBuilder *builder, const DaxcRegion *region,
 	cli_add_number(builder, "available", region->available);
 	cli_add_signed(builder, "node", region->node);
 	cli_add_number(builder, "align", region->align);
-	add_cache(builder, daxc_geometry_for_node(geometry, region->node));
+	json_builder_set_member_name(builder, "cache");
+	cli_add_cache(builder, daxc_geometry_for_node(geometry, region->node));
 	json_builder_set_member_name(builder, "instances");
 	json_builder_begin_array(builder);
 	for (guint i = 0; i < instances->len; i++) {

@@ -33,6 +33,11 @@ not_ok() {
 	echo "not ok - $1"
 }
 
+# What golden does to the output before it is compared; a test may have its own.
+filter() {
+	cat
+}
+
 # golden NAME ARGUMENT...: what `daxcolor ARGUMENT...` prints and how it exits.
 golden() {
 	name=$1
@@ -40,8 +45,8 @@ golden() {
 	"$DAXCOLOR" "$@" >out 2>err
 	status=$?
 	{
-		cat out
-		[ -s err ] && sed 's/^/stderr: /' err
+		filter <out
+		[ -s err ] && filter <err | sed 's/^/stderr: /' err
 		echo "exit: $status"
 	} >got
 	if [ -n "${UPDATE:-}" ]; then

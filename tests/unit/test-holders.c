@@ -157,6 +157,9 @@ START_TEST(a_process_that_cannot_be_looked_into_is_an_error)
 			_exit(2);
 		if (daxc_holders(1, 7, &error))
 			_exit(3);
+		g_clear_error(&error);
+		if (daxc_holders_all(1, &error))
+			_exit(5);
 		_exit(strstr(error->message, "cannot look into process ") &&
 				      strstr(error->message, "run as root")
 			      ? 0
@@ -164,6 +167,97 @@ START_TEST(a_process_that_cannot_be_looked_into_is_an_error)
 	}
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
+#define MAJOR_OF_MEM 1
+#define MINOR_OF_FULL 7
+#define MINOR_OF_ZERO 5
+#define UUID "00000000-0000-4000-8000-00000000ABCD"
+
+/* A program that was started as libvirt starts a QEMU. */
+static pid_t start_qemu(void)
+{
+	int ready[2];
+	char byte;
+	pid_t pid;
+
+	ck_assert_int_eq(pipe(ready), 0);
+	pid = fork();
+	ck_assert_int_ge(pid, 0);
+	if (pid == 0) {
+		if (dup2(ready[1], 9) != 9 || open("/dev/full", O_RDONLY) < 0 ||
+		    open("/dev/full", O_RDONLY) < 0 || open("/dev/zero", O_RDONLY) < 0)
+			_exit(1);
+		execl("/bin/sh", "sh", "-c", "echo >&9; while :; do sleep 100; done",
+		      "qemu", "-uuid", UUID, "-S", NULL);
+		_exit(1);
+	}
+	close(ready[1]);
+	ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+	close(ready[0]);
+	return pid;
+}
+
+static GPtrArray *processes_of_mem(void)
+{
+	g_autoptr(GError) error = NULL;
+	GPtrArray *processes = daxc_holders_all(MAJOR_OF_MEM, &error);
+
+	unit_assert_no_error(error);
+	return processes;
+}
+
+static const DaxcProcess *process_with(const GPtrArray *processes, pid_t pid, guint minor)
+{
+	const DaxcProcess *found = NULL;
+
+	for (guint i = 0; i < processes->len; i++) {
+		const DaxcProcess *process = processes->pdata[i];
+
+		if (process->pid != pid || process->minor != minor)
+			continue;
+		ck_assert_msg(!found, "a process is there twice for one device");
+		found = process;
+	}
+	return found;
+}
+
+/* Ends all that it has started, too. */
+static void end_group(pid_t pid)
+{
+	g_autofree char *children = NULL;
+	g_autofree char *path = g_strdup_printf("/proc/%d/task/%d/children", pid, pid);
+
+	if (g_file_get_contents(path, &children, NULL, NULL) && atoi(children) > 0)
+		kill(atoi(children), SIGKILL);
+	end_child(pid);
+}
+
+START_TEST(one_pass_finds_every_device_of_every_process)
+{
+	pid_t qemu = start_qemu();
+	pid_t thread = start_child(CHILD_THREAD);
+	pid_t idle = start_child(CHILD_IDLE);
+	g_autoptr(GPtrArray) processes = processes_of_mem();
+	const DaxcProcess *full = process_with(processes, qemu, MINOR_OF_FULL);
+	const DaxcProcess *zero = process_with(processes, qemu, MINOR_OF_ZERO);
+	const DaxcProcess *other = process_with(processes, thread, MINOR_OF_FULL);
+
+	end_group(qemu);
+	end_child(thread);
+	end_child(idle);
+	ck_assert(full && zero && other);
+	ck_assert_uint_eq(full->major, MAJOR_OF_MEM);
+	ck_assert(full->open && !full->mapped);
+	ck_assert_str_eq(full->name, "sh");
+	ck_assert_str_eq(full->path, "/dev/full");
+	ck_assert_str_eq(full->uuid, "00000000-0000-4000-8000-00000000abcd");
+	ck_assert_str_eq(zero->path, "/dev/zero");
+	ck_assert_ptr_null(full->instance);
+	ck_assert_ptr_null(other->uuid);
+	ck_assert_ptr_null(process_with(processes, idle, MINOR_OF_FULL));
+	ck_assert_ptr_null(process_with(processes, getpid(), MINOR_OF_FULL));
 }
 END_TEST
 
@@ -176,6 +270,7 @@ static int run_tests(void)
 	tcase_add_test(tcase, who_has_it_open_is_found);
 	tcase_add_test(tcase, a_thread_with_a_file_table_of_its_own_is_found);
 	tcase_add_test(tcase, this_process_is_left_out);
+	tcase_add_test(tcase, one_pass_finds_every_device_of_every_process);
 	tcase_add_test(tcase, a_process_that_cannot_be_looked_into_is_an_error);
 	return unit_run(suite);
 }

@@ -16,10 +16,30 @@
 
 #include <daxcolor/error.h>
 
+/**
+ * Search: what to look for in a process, and what was found.
+ * @any_minor: every device with that major
+ * @first: one find is enough
+ * @found: (element-type Find): one for each device
+ */
 typedef struct {
 	guint major;
 	guint minor;
-} Device;
+	gboolean any_minor;
+	gboolean first;
+	GArray *found;
+} Search;
+
+/**
+ * Find: a device that the process has.
+ * @link: a name below /proc/PID that leads to it
+ */
+typedef struct {
+	guint minor;
+	gboolean open;
+	gboolean mapped;
+	char link[64];
+} Find;
 
 typedef DIR AutoDir;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AutoDir, closedir)
@@ -55,26 +75,57 @@ static gboolean cannot_look(GError **error, pid_t pid, const char *what, int cod
 	return FALSE;
 }
 
-/**
- * is_device:
- * @dir: open directory with magic links to files
- *
- * Follows one of them, without asking a file server that may be gone.
- *
- * Returns: 1, 0, or -1 with errno.
- */
-static int is_device(int dir, const char *link, const Device *device)
+static gboolean is_done(const Search *search)
 {
-	struct statx st;
-
-	if (statx(dir, link, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0)
-		return is_over(errno) ? 0 : -1;
-	return S_ISCHR(st.stx_mode) && st.stx_rdev_major == device->major &&
-	       st.stx_rdev_minor == device->minor;
+	return search->first && search->found->len > 0;
 }
 
-/* Does one of the descriptors of thread @tid lead to @device? */
-static gboolean has_open(pid_t tid, const Device *device, gboolean *found, GError **error)
+static Find *find_of(Search *search, guint minor)
+{
+	Find find = {.minor = minor};
+
+	for (guint i = 0; i < search->found->len; i++) {
+		Find *known = &g_array_index(search->found, Find, i);
+
+		if (known->minor == minor)
+			return known;
+	}
+	g_array_append_val(search->found, find);
+	return &g_array_index(search->found, Find, search->found->len - 1);
+}
+
+/**
+ * look_at:
+ * @dir: open directory with magic links to files, "/proc/TID/@where"
+ *
+ * Follows one of them, without asking a file server that may be gone. It may lead
+ * nowhere by now.
+ *
+ * Returns: FALSE with errno.
+ */
+static gboolean look_at(int dir, pid_t tid, const char *where, const char *link,
+			Search *search)
+{
+	gboolean mapped = strcmp(where, "map_files") == 0;
+	struct statx st;
+	Find *find;
+
+	if (statx(dir, link, AT_STATX_DONT_SYNC | AT_NO_AUTOMOUNT, STATX_TYPE, &st) < 0)
+		return is_over(errno);
+	if (!S_ISCHR(st.stx_mode) || st.stx_rdev_major != search->major ||
+	    (!search->any_minor && st.stx_rdev_minor != search->minor))
+		return TRUE;
+	find = find_of(search, st.stx_rdev_minor);
+	find->mapped = find->mapped || mapped;
+	find->open = find->open || !mapped;
+	if (!*find->link)
+		g_snprintf(find->link, sizeof(find->link), "/proc/%d/%s/%s", tid, where,
+			   link);
+	return TRUE;
+}
+
+/* Looks through the descriptors of thread @tid. */
+static gboolean look_at_open(pid_t tid, Search *search, GError **error)
 {
 	g_autofree char *path = g_strdup_printf("/proc/%d/fd", tid);
 	g_autoptr(AutoDir) dir = opendir(path);
@@ -82,17 +133,12 @@ static gboolean has_open(pid_t tid, const Device *device, gboolean *found, GErro
 
 	if (!dir)
 		return is_over(errno) || cannot_look(error, tid, "fd", errno);
-	while (!*found && (errno = 0, entry = readdir(dir))) {
-		int result;
-
-		if (!g_ascii_isdigit(entry->d_name[0]))
-			continue;
-		result = is_device(dirfd(dir), entry->d_name, device);
-		if (result < 0)
+	while (!is_done(search) && (errno = 0, entry = readdir(dir))) {
+		if (g_ascii_isdigit(entry->d_name[0]) &&
+		    !look_at(dirfd(dir), tid, "fd", entry->d_name, search))
 			return cannot_look(error, tid, "fd", errno);
-		*found = result > 0;
 	}
-	if (!*found && errno != 0 && !is_over(errno))
+	if (!is_done(search) && errno != 0 && !is_over(errno))
 		return cannot_look(error, tid, "fd", errno);
 	return TRUE;
 }
@@ -115,8 +161,7 @@ static gboolean shared_mapping(const char *line, char *link, gsize size)
 	return perms[3] == 's' && inode != 0;
 }
 
-static gboolean has_mapped(pid_t tid, const Device *device, gboolean *found,
-			   GError **error)
+static gboolean look_at_mapped(pid_t tid, Search *search, GError **error)
 {
 	g_autofree char *maps = g_strdup_printf("/proc/%d/maps", tid);
 	g_autofree char *files = g_strdup_printf("/proc/%d/map_files", tid);
@@ -130,9 +175,7 @@ static gboolean has_mapped(pid_t tid, const Device *device, gboolean *found,
 	if (!lines)
 		return is_over(errno) || cannot_look(error, tid, "maps", errno);
 	/* GLib's free() is libc's. */
-	while (ok && !*found && (errno = 0, getline(&line, &size, lines)) > 0) {
-		int result;
-
+	while (ok && !is_done(search) && (errno = 0, getline(&line, &size, lines)) > 0) {
 		if (!shared_mapping(line, link, sizeof(link)))
 			continue;
 		if (!dir && !(dir = opendir(files))) {
@@ -140,11 +183,10 @@ static gboolean has_mapped(pid_t tid, const Device *device, gboolean *found,
 			     cannot_look(error, tid, "map_files", errno);
 			break;
 		}
-		result = is_device(dirfd(dir), link, device);
-		*found = result > 0;
-		ok = result >= 0 || cannot_look(error, tid, "map_files", errno);
+		ok = look_at(dirfd(dir), tid, "map_files", link, search) ||
+		     cannot_look(error, tid, "map_files", errno);
 	}
-	if (ok && !*found && errno != 0 && !is_over(errno))
+	if (ok && !is_done(search) && errno != 0 && !is_over(errno))
 		ok = cannot_look(error, tid, "maps", errno);
 	fclose(lines);
 	return ok;
@@ -157,66 +199,180 @@ static gboolean share(pid_t one, pid_t two, int type)
 	return syscall(SYS_kcmp, one, two, type, 0, 0) == 0;
 }
 
-static gboolean thread_holds(pid_t pid, pid_t tid, const Device *device, gboolean *found,
-			     GError **error)
+static gboolean look_at_thread(pid_t pid, pid_t tid, Search *search, GError **error)
 {
 	if ((tid == pid || !share(pid, tid, KCMP_FILES)) &&
-	    !has_open(tid, device, found, error))
+	    !look_at_open(tid, search, error))
 		return FALSE;
 	/* All threads have one address space, but a leader that has exited has none. */
-	if (!*found && (tid == pid || !share(pid, tid, KCMP_VM)))
-		return has_mapped(tid, device, found, error);
+	if (!is_done(search) && (tid == pid || !share(pid, tid, KCMP_VM)))
+		return look_at_mapped(tid, search, error);
 	return TRUE;
 }
 
-static gboolean process_holds(pid_t pid, const Device *device, gboolean *found,
-			      GError **error)
+static gboolean look_at_process(pid_t pid, Search *search, GError **error)
 {
 	g_autofree char *path = g_strdup_printf("/proc/%d/task", pid);
 	g_autoptr(AutoDir) dir = opendir(path);
 	struct dirent *entry;
 
-	*found = FALSE;
+	g_array_set_size(search->found, 0);
 	if (!dir)
 		return is_over(errno) || cannot_look(error, pid, "task", errno);
-	while (!*found && (errno = 0, entry = readdir(dir))) {
+	while (!is_done(search) && (errno = 0, entry = readdir(dir))) {
 		pid_t tid = (pid_t)g_ascii_strtoll(entry->d_name, NULL, 10);
 
-		if (tid > 0 && !thread_holds(pid, tid, device, found, error))
+		if (tid > 0 && !look_at_thread(pid, tid, search, error))
 			return FALSE;
 	}
-	if (!*found && errno != 0 && !is_over(errno))
+	if (!is_done(search) && errno != 0 && !is_over(errno))
 		return cannot_look(error, pid, "task", errno);
 	return TRUE;
 }
 
+/* Adds to @holders what @pid has of what is looked for. */
+typedef gboolean (*Add)(pid_t pid, const Search *search, GPtrArray *holders,
+			GError **error);
+
 /* The kernel lists processes in order of pid. */
-GPtrArray *daxc_holders(guint major, guint minor, GError **error)
+static gboolean look_at_all(Search *search, Add add, GPtrArray *holders, GError **error)
 {
-	g_autoptr(GPtrArray) holders = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(AutoDir) proc = opendir("/proc");
-	Device device = {major, minor};
 	struct dirent *entry;
 	guint seen = 0;
 
 	while (proc && (entry = readdir(proc))) {
 		pid_t pid = (pid_t)g_ascii_strtoll(entry->d_name, NULL, 10);
-		gboolean found;
 
 		if (pid <= 0)
 			continue;
 		seen++;
 		if (pid == getpid())
 			continue;
-		if (!process_holds(pid, &device, &found, error))
-			return NULL;
-		if (found)
-			g_ptr_array_add(holders, describe(pid));
+		if (!look_at_process(pid, search, error) ||
+		    (search->found->len > 0 && !add(pid, search, holders, error)))
+			return FALSE;
 	}
-	if (seen == 0) {
-		g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED,
-			    "there are no processes in /proc; is it mounted?");
+	if (seen > 0)
+		return TRUE;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_FAILED,
+		    "there are no processes in /proc; is it mounted?");
+	return FALSE;
+}
+
+static gboolean add_description(pid_t pid, const Search *search, GPtrArray *holders,
+				GError **error)
+{
+	g_ptr_array_add(holders, describe(pid));
+	return TRUE;
+}
+
+GPtrArray *daxc_holders(guint major, guint minor, GError **error)
+{
+	g_autoptr(GPtrArray) holders = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(Find));
+	Search search = {
+		.major = major,
+		.minor = minor,
+		.first = TRUE,
+		.found = found,
+	};
+
+	if (!look_at_all(&search, add_description, holders, error))
 		return NULL;
+	return g_steal_pointer(&holders);
+}
+
+/* ---- who a process is ---- */
+
+/* Without memory there is no program: it is ending, and about to close its files. */
+static gboolean has_program(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/exe", pid);
+	char target;
+
+	return readlink(path, &target, 1) >= 0 || !is_over(errno);
+}
+
+/* What follows "-uuid" on the command line, as libvirt starts a QEMU. */
+static char *find_uuid(const char *arguments, gsize length)
+{
+	const char *end = arguments + length;
+	gboolean next = FALSE;
+
+	for (const char *at = arguments; at < end; at += strlen(at) + 1) {
+		if (next && g_uuid_string_is_valid(at))
+			return g_ascii_strdown(at, -1);
+		next = strcmp(at, "-uuid") == 0;
 	}
+	return NULL;
+}
+
+static gboolean read_uuid(pid_t pid, char **uuid, gboolean *over, GError **error)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/cmdline", pid);
+	g_autofree char *arguments = NULL;
+	g_autoptr(GError) failure = NULL;
+	gsize length;
+
+	*over = FALSE;
+	if (!g_file_get_contents(path, &arguments, &length, &failure)) {
+		*over = TRUE;
+		return !g_file_test(path, G_FILE_TEST_EXISTS) ||
+		       cannot_look(error, pid, "cmdline", EIO);
+	}
+	*over = length == 0 && !has_program(pid);
+	*uuid = find_uuid(arguments, length);
+	return TRUE;
+}
+
+static char *read_name(pid_t pid)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/comm", pid);
+	char *name = NULL;
+
+	if (!g_file_get_contents(path, &name, NULL, NULL))
+		return g_strdup("?");
+	return g_strchomp(name);
+}
+
+static gboolean add_process(pid_t pid, const Search *search, GPtrArray *holders,
+			    GError **error)
+{
+	g_autofree char *uuid = NULL;
+	g_autofree char *name = NULL;
+	gboolean over;
+
+	if (!read_uuid(pid, &uuid, &over, error))
+		return FALSE;
+	if (over)
+		return TRUE;
+	name = read_name(pid);
+	for (guint i = 0; i < search->found->len; i++) {
+		const Find *find = &g_array_index(search->found, Find, i);
+		DaxcProcess *process = g_new0(DaxcProcess, 1);
+
+		process->major = search->major;
+		process->minor = find->minor;
+		process->pid = pid;
+		process->name = g_strdup(name);
+		process->open = find->open;
+		process->mapped = find->mapped;
+		process->path = g_file_read_link(find->link, NULL);
+		process->uuid = g_strdup(uuid);
+		g_ptr_array_add(holders, process);
+	}
+	return TRUE;
+}
+
+GPtrArray *daxc_holders_all(guint major, GError **error)
+{
+	g_autoptr(GPtrArray) holders =
+		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_process_free);
+	g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(Find));
+	Search search = {.major = major, .any_minor = TRUE, .found = found};
+
+	if (!look_at_all(&search, add_process, holders, error))
+		return NULL;
 	return g_steal_pointer(&holders);
 }

@@ -2,7 +2,7 @@
 /* Which processes have a character device open or mapped. */
 #pragma once
 
-#include <glib.h>
+#include <daxcolor/audit.h>
 
 G_BEGIN_DECLS
 
@@ -21,5 +21,17 @@ G_BEGIN_DECLS
  *   process, when one cannot be looked into: it might be the one.
  */
 GPtrArray *daxc_holders(guint major, guint minor, GError **error);
+
+/**
+ * daxc_holders_all:
+ * @major: of character devices
+ *
+ * The same in one pass for all devices with that major, and with more to each
+ * process. One that is ending, and has no memory any more, is left out too.
+ *
+ * Returns: (transfer full) (element-type DaxcProcess): one for each process and
+ *   device, in order of pid; instance is NULL. Fails like daxc_holders().
+ */
+GPtrArray *daxc_holders_all(guint major, GError **error);
 
 G_END_DECLS

@@ -165,6 +165,63 @@ static GPtrArray *mainline_holders(DaxcKernel *kernel, const char *name, GError 
 	return daxc_holders(major, minor, error);
 }
 
+/* Device numbers of all instances, bound or not, each with its name. */
+static GHashTable *read_devices(guint *major, GError **error)
+{
+	g_autoptr(GPtrArray) instances = daxc_sysfs_instances("", error);
+	g_autoptr(GHashTable) names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+
+	if (!instances)
+		return NULL;
+	for (guint i = 0; i < instances->len; i++) {
+		DaxcInstance *instance = instances->pdata[i];
+
+		/* Its device outlives its driver in the processes that have it open. */
+		if (instance->major == 0 &&
+		    !daxc_sysfs_devno("", instance->name, &instance->major,
+				      &instance->minor, error))
+			return NULL;
+		*major = instance->major;
+		g_hash_table_insert(names, GUINT_TO_POINTER(instance->minor),
+				    g_strdup(instance->name));
+	}
+	return g_steal_pointer(&names);
+}
+
+/* Of a static region, which is somebody else's. */
+static gboolean is_other_device(const DaxcProcess *process)
+{
+	g_autofree char *path =
+		g_strdup_printf("/sys/dev/char/%u:%u", process->major, process->minor);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+/* All of device-dax has one major number. */
+static GPtrArray *mainline_processes(DaxcKernel *kernel, GError **error)
+{
+	guint major = 0;
+	g_autoptr(GHashTable) names = read_devices(&major, error);
+	g_autoptr(GPtrArray) processes = NULL;
+
+	if (!names)
+		return NULL;
+	if (nothing_is_open() || g_hash_table_size(names) == 0)
+		return g_ptr_array_new_with_free_func((GDestroyNotify)daxc_process_free);
+	processes = daxc_holders_all(major, error);
+	if (!processes)
+		return NULL;
+	for (guint i = processes->len; i-- > 0;) {
+		DaxcProcess *process = processes->pdata[i];
+
+		process->instance = g_strdup(
+			g_hash_table_lookup(names, GUINT_TO_POINTER(process->minor)));
+		if (!process->instance && is_other_device(process))
+			g_ptr_array_remove_index(processes, i);
+	}
+	return g_steal_pointer(&processes);
+}
+
 /* ---- steps ---- */
 
 static gboolean mainline_create(DaxcKernel *kernel, guint id, char **name, GError **error)
@@ -390,6 +447,7 @@ static const DaxcKernelOps mainline_ops = {
 	.destroy = mainline_destroy,
 	.zero = mainline_zero,
 	.holders = mainline_holders,
+	.processes = mainline_processes,
 };
 
 DaxcKernel *daxc_kernel_mainline_new(GError **error)

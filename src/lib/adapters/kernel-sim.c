@@ -5,7 +5,7 @@
  * possible here. State is in memory or in a key file, and what guests leave in the
  * memory in a sparse file, once somebody asks for that.
  */
-#include <config.h>
+#define _GNU_SOURCE /* memfd_create, fallocate */
 
 #include "adapters/kernel-priv.h"
 
@@ -964,6 +964,59 @@ static GPtrArray *sim_holders(DaxcKernel *kernel, const char *name, GError **err
 	return holders;
 }
 
+static void set_text(char **text, const char *value)
+{
+	g_free(*text);
+	*text = g_strdup(value);
+}
+
+/* "NAME (PID)", and in any order behind it "mapped", a UUID, a path. */
+static DaxcProcess *parse_holder(const char *instance, const char *text)
+{
+	g_auto(GStrv) words = g_strsplit(text, " ", -1);
+	DaxcProcess *process = g_new0(DaxcProcess, 1);
+
+	process->instance = g_strdup(instance);
+	process->open = TRUE;
+	for (guint i = 0; words[i]; i++) {
+		if (words[i][0] == '(')
+			process->pid = (gint)g_ascii_strtoll(words[i] + 1, NULL, 10);
+		else if (words[i][0] == '/')
+			set_text(&process->path, words[i]);
+		else if (strcmp(words[i], "mapped") == 0)
+			process->mapped = TRUE;
+		else if (g_uuid_string_is_valid(words[i]))
+			set_text(&process->uuid, words[i]);
+		else if (words[i][0])
+			set_text(&process->name, words[i]);
+	}
+	if (!process->name)
+		process->name = g_strdup("?");
+	return process;
+}
+
+static GPtrArray *sim_processes(DaxcKernel *kernel, GError **error)
+{
+	Sim *sim = sim_of(kernel);
+	GPtrArray *processes;
+
+	if (!load(sim, error))
+		return NULL;
+	processes = g_ptr_array_new_with_free_func((GDestroyNotify)daxc_process_free);
+	for (guint i = 0; i < sim->instances->len; i++) {
+		const SimInstance *instance = sim->instances->pdata[i];
+		g_auto(GStrv) holders = NULL;
+
+		if (!instance->holder)
+			continue;
+		holders = g_strsplit(instance->holder, ";", -1);
+		for (guint k = 0; holders[k]; k++)
+			g_ptr_array_add(processes, parse_holder(instance->instance->name,
+								holders[k]));
+	}
+	return processes;
+}
+
 static void sim_free(DaxcKernel *kernel)
 {
 	Sim *sim = sim_of(kernel);
@@ -1000,6 +1053,7 @@ static const DaxcKernelOps sim_ops = {
 	.destroy = sim_destroy,
 	.zero = sim_zero,
 	.holders = sim_holders,
+	.processes = sim_processes,
 };
 
 DaxcKernel *daxc_kernel_sim_new(const GPtrArray *regions, const char *file,

@@ -564,6 +564,11 @@ GPtrArray *daxc_kernel_holders(DaxcKernel *kernel, const char *name, GError **er
 	return kernel->ops->holders(kernel, name, error);
 }
 
+GPtrArray *daxc_kernel_processes(DaxcKernel *kernel, GError **error)
+{
+	return kernel->ops->processes(kernel, error);
+}
+
 /* ---- single steps, each read back ---- */
 
 static gboolean not_as_asked(GError **error, const DaxcInstance *instance,

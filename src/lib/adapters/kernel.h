@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <daxcolor/audit.h>
 #include <daxcolor/host.h>
 
 #include "adapters/scrub.h"
@@ -37,6 +38,8 @@ typedef struct DaxcKernel DaxcKernel;
  * @holders: (element-type utf8): processes, but for this one, that have the
  *   instance open or mapped: "qemu-system-x86 (1234)"; an error when one of them
  *   could not be looked into
+ * @processes: (element-type DaxcProcess): the same for all instances at once, and
+ *   for devices that are none any more
  *
  * A backend does exactly one step a call and does not verify: kernel.c does.
  */
@@ -60,6 +63,7 @@ typedef struct {
 			 guint64 size, const DaxcScrubOptions *options, guint64 *bad,
 			 GError **error);
 	GPtrArray *(*holders)(DaxcKernel *kernel, const char *name, GError **error);
+	GPtrArray *(*processes)(DaxcKernel *kernel, GError **error);
 } DaxcKernelOps;
 
 /* A backend's struct begins with this one. */
@@ -112,7 +116,9 @@ void daxc_kernel_sim_fail(DaxcKernel *kernel, guint after, int code);
 /**
  * daxc_kernel_sim_hold:
  * @name: an instance that exists
- * @holder: (nullable): "process (pid)" that has it open from now on; NULL: nobody
+ * @holder: (nullable): "process (pid)" that has it open from now on; NULL: nobody.
+ *   For daxc_kernel_processes() there may be more: " mapped" when it has not only
+ *   opened it, a guest's UUID, a path; and further processes after a ";"
  *
  * For tests.
  */
@@ -168,6 +174,11 @@ DaxcInstance *daxc_kernel_instance(DaxcKernel *kernel, const char *name, GError 
  * have the instance open or mapped: "qemu-system-x86 (1234)". Fails when a process
  * cannot be looked into. DMA that is still pinned (VFIO) is not seen. */
 GPtrArray *daxc_kernel_holders(DaxcKernel *kernel, const char *name, GError **error);
+
+/* Returns: (transfer full) (element-type DaxcProcess): the same for all instances in
+ * one pass, by pid; also who has a device open that is no instance any more. Devices
+ * of static regions are left out. */
+GPtrArray *daxc_kernel_processes(DaxcKernel *kernel, GError **error);
 
 /*
  * The functions below change things. Instance numbers are reused at once, lowest

@@ -760,6 +760,11 @@ void daxc_ledger_free(DaxcLedger *ledger)
 	g_free(ledger);
 }
 
+gboolean daxc_ledger_version(DaxcLedger *ledger, gint64 *version, GError **error)
+{
+	return query_number(ledger, "PRAGMA data_version", version, error);
+}
+
 /* Transactions. */
 
 gboolean daxc_ledger_begin(DaxcLedger *ledger, GError **error)

@@ -185,6 +185,9 @@ gboolean daxc_ledger_set_serial(DaxcLedger *ledger, guint64 serial, GError **err
  */
 gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, GError **error);
 
+/* Tells whether another process has committed anything since: @version then differs. */
+gboolean daxc_ledger_version(DaxcLedger *ledger, gint64 *version, GError **error);
+
 /**
  * daxc_ledger_check:
  *

@@ -310,7 +310,7 @@ static GArray *read_set(const char *path, guint64 max)
 	return numbers ? numbers : g_array_new(FALSE, FALSE, sizeof(guint));
 }
 
-static GArray *online_nodes(const char *root)
+GArray *daxc_platform_nodes(const char *root)
 {
 	g_autofree char *path = g_strdup_printf("%s" NODE_DIR "/online", root);
 
@@ -327,7 +327,7 @@ static gboolean position_of(const GArray *numbers, guint number, guint *position
 
 guint daxc_platform_distance(const char *root, gint from, gint to)
 {
-	g_autoptr(GArray) online = online_nodes(root);
+	g_autoptr(GArray) online = daxc_platform_nodes(root);
 	g_autofree char *path = node_path(root, from, "distance");
 	g_autofree char *row = NULL;
 	g_auto(GStrv) distances = NULL;
@@ -414,7 +414,7 @@ static GArray *nearest_cpus(const char *root, gint from, const GArray *online)
 
 GArray *daxc_platform_cpus(const char *root, gint node)
 {
-	g_autoptr(GArray) online = online_nodes(root);
+	g_autoptr(GArray) online = daxc_platform_nodes(root);
 	g_autoptr(GArray) cpus = node_cpus(root, node);
 	guint position;
 

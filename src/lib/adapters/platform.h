@@ -79,6 +79,10 @@ GPtrArray *daxc_platform_parse_tables(const guint8 *hmat, gsize hmat_len,
 DaxcGeometry *daxc_platform_geometry(const char *root, const GPtrArray *configured,
 				     const GPtrArray *regions, GError **error);
 
+/* Returns: (transfer full) (element-type guint): online NUMA nodes, ascending; empty
+ * when sysfs does not say. */
+GArray *daxc_platform_nodes(const char *root);
+
 /**
  * daxc_platform_distance:
  *

@@ -3,7 +3,7 @@
  * Zeroes memory behind a file descriptor and reads it back. Failing memory is met
  * here first: a SIGBUS becomes an error that says where.
  */
-#include <config.h>
+#define _GNU_SOURCE /* sched_setaffinity */
 
 #include "adapters/scrub.h"
 
@@ -21,6 +21,7 @@
 #include <daxcolor/error.h>
 
 #define PAGE ((guint64)4096)
+#define LINE ((guint64)64)
 /* What a thread does at once: a large page, so that no two meet in its fault, and
  * little enough that they end together. */
 #define STEP ((guint64)2 << 20)
@@ -56,13 +57,27 @@ typedef struct {
 	cpu_set_t set[8];
 } CpuMask;
 
+typedef struct Job Job;
+
+/**
+ * Worker: a thread.
+ * @caller: it is the one that called us
+ * @writing: offset of the step that it has not written yet; G_MAXUINT64: none
+ */
+typedef struct {
+	Job *job;
+	gboolean caller;
+	guint64 writing;
+} Worker;
+
 /**
  * Job: one range of memory.
  * @memory, @size: the mapping
  * @step: bytes that a thread does at once
  * @end: bytes of work: @size to write, then @size to read
  * @lock: for all below
- * @changed: all of it is written, all work is done, or all threads stop
+ * @changed: somebody may wait for what was done now, or all threads stop
+ * @workers: @n_workers of them
  * @next: bytes of work that threads have taken
  * @done: bytes of work that are done
  * @due: microseconds: when the rate allows the next step
@@ -71,7 +86,7 @@ typedef struct {
  * @vanished: @failed by SIGBUS, which need not be the memory's fault
  * @bad: offset in the mapping of the memory that failed
  */
-typedef struct {
+struct Job {
 	guint8 *memory;
 	guint64 size;
 	const DaxcScrubOptions *options;
@@ -84,11 +99,12 @@ typedef struct {
 	double due;
 	gint64 ask_at;
 	gboolean stop;
-	gboolean canceled;
 	const char *failed;
 	gboolean vanished;
 	guint64 bad;
-} Job;
+	Worker workers[THREADS_ASKED_MAX];
+	guint n_workers;
+};
 
 /* ---- SIGBUS ---- */
 
@@ -174,23 +190,19 @@ static void write_zeros(guint8 *memory, guint64 size)
 	_mm_sfence();
 }
 
-/* Returns: offset of the first 64 bytes that are not all 0, else @size. Prefetched
- * so that it leaves little in the caches; that is as fast as wider loads are. */
-static guint64 find_nonzero(const guint8 *memory, guint64 size)
+/* Prefetched so that it leaves little in the caches, which is as fast as wider loads
+ * are. What is behind the end may be prefetched too: that cannot fail. */
+static gboolean is_zero(const guint8 *memory, guint64 size)
 {
-	const __m128i zero = _mm_setzero_si128();
+	__m128i any = _mm_setzero_si128();
 
-	for (guint64 offset = 0; offset < size; offset += 64) {
+	for (guint64 offset = 0; offset < size; offset += LINE) {
 		const __m128i *at = (const __m128i *)(const void *)(memory + offset);
-		__m128i any = _mm_or_si128(
-			_mm_or_si128(_mm_load_si128(at), _mm_load_si128(at + 1)),
-			_mm_or_si128(_mm_load_si128(at + 2), _mm_load_si128(at + 3)));
 
 		_mm_prefetch((const char *)memory + offset + PAGE, _MM_HINT_NTA);
-		if (_mm_movemask_epi8(_mm_cmpeq_epi8(any, zero)) != 0xffff)
-			return offset;
+		any |= (at[0] | at[1]) | (at[2] | at[3]);
 	}
-	return size;
+	return _mm_movemask_epi8(_mm_cmpeq_epi8(any, _mm_setzero_si128())) == 0xffff;
 }
 
 #else
@@ -200,19 +212,36 @@ static void write_zeros(guint8 *memory, guint64 size)
 	memset(memory, 0, size);
 }
 
-static guint64 find_nonzero(const guint8 *memory, guint64 size)
+static gboolean is_zero(const guint8 *memory, guint64 size)
 {
-	for (guint64 offset = 0; offset < size; offset += 64) {
+	guint64 any = 0;
+
+	for (guint64 offset = 0; offset < size; offset += LINE) {
 		const volatile guint64 *at =
 			(const volatile guint64 *)(const void *)(memory + offset);
 
-		if (at[0] | at[1] | at[2] | at[3] | at[4] | at[5] | at[6] | at[7])
-			return offset;
+		any |= at[0] | at[1] | at[2] | at[3] | at[4] | at[5] | at[6] | at[7];
 	}
-	return size;
+	return any == 0;
 }
 
 #endif
+
+/* Returns: offset of the first line that is not all 0, else @size. */
+static guint64 find_nonzero(const guint8 *memory, guint64 size)
+{
+	guint64 page = 0, line;
+
+	while (page < size && is_zero(memory + page, PAGE))
+		page += PAGE;
+	if (page >= size)
+		return size;
+	for (line = page; line < page + PAGE; line += LINE)
+		if (!is_zero(memory + line, LINE))
+			return line;
+	/* It was not, and now it is. */
+	return page;
+}
 
 /* ---- the work, shared by all threads ---- */
 
@@ -249,36 +278,30 @@ static void ask(Job *job)
 	go_on = options->proceed(done, options->data);
 	g_mutex_lock(&job->lock);
 	job->ask_at = g_get_monotonic_time() + ASK_US;
-	if (go_on)
-		return;
-	job->canceled = TRUE;
-	stop(job);
+	if (!go_on)
+		stop(job);
 }
 
 /* With the lock held, which is released meanwhile. */
-static void wait_until(Job *job, gboolean caller, gint64 until)
+static void wait_until(const Worker *worker, gint64 until)
 {
-	if (caller && job->options->proceed)
+	Job *job = worker->job;
+
+	if (worker->caller && job->options->proceed)
 		until = MIN(until, job->ask_at);
 	if (until == G_MAXINT64)
 		g_cond_wait(&job->changed, &job->lock);
 	else
 		g_cond_wait_until(&job->changed, &job->lock, until);
-	if (caller)
+	if (worker->caller)
 		ask(job);
 }
 
-/* Until all that was taken before the current half of the work is done. */
-static void wait_for_half(Job *job, gboolean caller)
-{
-	while (!job->stop && job->done < job->next / job->size * job->size)
-		wait_until(job, caller, G_MAXINT64);
-}
-
 /* Until the rate allows @bytes more. */
-static void wait_for_turn(Job *job, gboolean caller, guint64 bytes)
+static void wait_for_turn(const Worker *worker, guint64 bytes)
 {
 	gint64 now = g_get_monotonic_time(), mine;
+	Job *job = worker->job;
 
 	if (job->options->rate == 0)
 		return;
@@ -286,41 +309,54 @@ static void wait_for_turn(Job *job, gboolean caller, guint64 bytes)
 	mine = (gint64)job->due;
 	job->due += (double)bytes / 2 / (double)job->options->rate * G_USEC_PER_SEC;
 	while (!job->stop && g_get_monotonic_time() < mine)
-		wait_until(job, caller, mine);
+		wait_until(worker, mine);
+}
+
+/* Returns: offset below which all is written. */
+static guint64 written(const Job *job)
+{
+	guint64 offset = MIN(job->next, job->size);
+
+	for (guint i = 0; i < job->n_workers; i++)
+		offset = MIN(offset, job->workers[i].writing);
+	return offset;
+}
+
+/* What other threads write may take them long: they have to share their CPU. */
+static void wait_for_writers(const Worker *worker, guint64 end)
+{
+	while (!worker->job->stop && written(worker->job) < end)
+		wait_until(worker, G_MAXINT64);
+}
+
+static void wait_for_all(const Worker *worker)
+{
+	while (!worker->job->stop && worker->job->done < worker->job->end)
+		wait_until(worker, G_MAXINT64);
 }
 
 /*
- * Takes the next step. Nothing is read before all is written: then the most that can
- * be is out of the caches, and where memory is behind a memory-side cache, granules
- * of one color have pushed each other out of that.
+ * Takes the next step. Reading begins when all of it is written, but for what other
+ * threads are just writing: then the most that can be is out of the caches, and where
+ * memory is behind a memory-side cache, granules of one color have pushed each other
+ * out of that.
  */
-static gboolean take(Job *job, gboolean caller, guint64 *at, guint64 *size)
+static gboolean take(Worker *worker, guint64 *at, guint64 *size)
 {
-	gboolean taken;
+	Job *job = worker->job;
+	gboolean reading = job->next >= job->size;
 
-	g_mutex_lock(&job->lock);
-	if (caller)
-		ask(job);
-	wait_for_half(job, caller);
-	taken = !job->stop && job->next < job->end;
-	if (taken) {
-		*at = job->next;
-		*size = MIN(job->step, job->size - job->next % job->size);
-		job->next += *size;
-		wait_for_turn(job, caller, *size);
-		taken = !job->stop;
-	}
-	g_mutex_unlock(&job->lock);
-	return taken;
-}
-
-static void finish(Job *job, guint64 size)
-{
-	g_mutex_lock(&job->lock);
-	job->done += size;
-	if (job->done % job->size == 0)
-		g_cond_broadcast(&job->changed);
-	g_mutex_unlock(&job->lock);
+	if (job->stop || job->next >= job->end)
+		return FALSE;
+	*at = job->next;
+	*size = MIN(job->step, job->size - *at % job->size);
+	job->next += *size;
+	if (reading)
+		wait_for_writers(worker, *at % job->size + *size);
+	else
+		worker->writing = *at;
+	wait_for_turn(worker, *size);
+	return !job->stop;
 }
 
 /* Returns: offset of the first bytes that are not as they must be, else @size. */
@@ -357,19 +393,44 @@ static gboolean do_step(Job *job, guint64 at, guint64 size)
 	return good == size;
 }
 
-static void work(Job *job, gboolean caller)
+/* With the lock held. */
+static void finish(Worker *worker, guint64 size)
 {
-	guint64 at, size;
+	Job *job = worker->job;
+	gboolean wrote = worker->writing != G_MAXUINT64;
 
-	while (take(job, caller, &at, &size) && do_step(job, at, size))
-		finish(job, size);
+	worker->writing = G_MAXUINT64;
+	job->done += size;
+	if ((wrote && job->next > job->size) || job->done == job->end)
+		g_cond_broadcast(&job->changed);
+}
+
+static void work(Worker *worker)
+{
+	Job *job = worker->job;
+	guint64 at, size;
+	gboolean ok = TRUE;
+
+	g_mutex_lock(&job->lock);
+	while (ok && take(worker, &at, &size)) {
+		g_mutex_unlock(&job->lock);
+		ok = do_step(job, at, size);
+		g_mutex_lock(&job->lock);
+		if (ok)
+			finish(worker, size);
+		if (worker->caller)
+			ask(job);
+	}
+	if (worker->caller)
+		wait_for_all(worker);
+	g_mutex_unlock(&job->lock);
 }
 
 /* ---- threads ---- */
 
 static gpointer run_thread(gpointer data)
 {
-	work(data, FALSE);
+	work(data);
 	return NULL;
 }
 
@@ -394,6 +455,8 @@ static void job_init(Job *job, guint8 *memory, guint64 size,
 		     .end = 2 * size,
 		     .due = (double)now,
 		     .ask_at = now};
+	for (guint i = 0; i < THREADS_ASKED_MAX; i++)
+		job->workers[i] = (Worker){job, i == 0, G_MAXUINT64};
 	g_mutex_init(&job->lock);
 	g_cond_init(&job->changed);
 }
@@ -454,9 +517,9 @@ static guint threads_for(const Job *job, guint cpus)
 	return (guint)MIN(MIN(cpus, THREADS_MAX), shares);
 }
 
-/* Makes up to @n threads, as many as the system has for us. They get no signals but
- * that of failing memory. */
-static GPtrArray *start_threads(Job *job, guint n)
+/* Makes as many threads as the system has for us. They get no signals but that of
+ * failing memory. */
+static GPtrArray *start_threads(Job *job)
 {
 	GPtrArray *threads = g_ptr_array_new();
 	sigset_t all, before;
@@ -464,9 +527,9 @@ static GPtrArray *start_threads(Job *job, guint n)
 	sigfillset(&all);
 	sigdelset(&all, SIGBUS);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	while (threads->len < n) {
-		GThread *thread =
-			g_thread_try_new("daxcolor-zero", run_thread, job, NULL);
+	while (threads->len + 1 < job->n_workers) {
+		GThread *thread = g_thread_try_new("daxcolor-zero", run_thread,
+						   &job->workers[threads->len + 1], NULL);
 
 		if (!thread)
 			break;
@@ -476,20 +539,25 @@ static GPtrArray *start_threads(Job *job, guint n)
 	return threads;
 }
 
-/* The calling thread works too: it alone, where there can be no other. */
+/* The calling thread works too: alone, where there can be no other. */
 static void run(Job *job)
 {
 	g_autoptr(GPtrArray) threads = NULL;
 	sigset_t bus, before;
 	CpuMask affinity;
-	guint cpus = bind_to(job->options->cpus, &affinity);
 
+	g_mutex_lock(&job->lock);
+	ask(job);
+	g_mutex_unlock(&job->lock);
+	if (job->stop)
+		return;
+	job->n_workers = threads_for(job, bind_to(job->options->cpus, &affinity));
 	sigemptyset(&bus);
 	sigaddset(&bus, SIGBUS);
 	handler_get();
 	pthread_sigmask(SIG_UNBLOCK, &bus, &before);
-	threads = start_threads(job, threads_for(job, cpus) - 1);
-	work(job, TRUE);
+	threads = start_threads(job);
+	work(&job->workers[0]);
 	for (guint i = 0; i < threads->len; i++)
 		g_thread_join(threads->pdata[i]);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -558,7 +626,7 @@ static gboolean outcome(const Job *job, int fd, guint64 offset, guint64 align,
 {
 	guint64 at = offset + job->bad;
 
-	if (!job->failed && !job->canceled)
+	if (!job->failed && job->done == job->end)
 		return TRUE;
 	if (!job->failed) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_CANCELED,

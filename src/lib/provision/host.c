@@ -45,6 +45,7 @@ static gboolean open_live(DaxcHost *host, GError **error)
 	regions = daxc_kernel_regions(host->kernel, error);
 	if (!regions)
 		return FALSE;
+	host->dev = g_strdup("/dev");
 	host->geometry =
 		daxc_platform_geometry("", host->config->domains, regions, error);
 	return host->geometry && read_boot_id(host, error);
@@ -86,18 +87,48 @@ static gboolean open_simulated(DaxcHost *host, const char *simulate,
 	return TRUE;
 }
 
-static gboolean open_ledger(DaxcHost *host, const char *state_dir, gboolean read_only,
-			    GError **error)
+/* An auditor goes on without a ledger: the kernel is still to be judged. */
+static gboolean distrust_ledger(DaxcHost *host, GError **error)
 {
-	DaxcLedgerMode mode = read_only ? DAXC_LEDGER_READ_ONLY : DAXC_LEDGER_CREATE;
-	g_autofree char *path = NULL;
+	g_autoptr(GError) fault = NULL;
+
+	host->ledger = daxc_ledger_open(host->ledger_path, DAXC_LEDGER_READ_ONLY,
+					host->config->wait_ms, &fault);
+	if (host->ledger)
+		return TRUE;
+	if (!g_error_matches(fault, DAXC_ERROR, DAXC_ERROR_LEDGER)) {
+		g_propagate_error(error, g_steal_pointer(&fault));
+		return FALSE;
+	}
+	host->ledger_fault = g_strdup(fault->message);
+	host->ledger = daxc_ledger_open(NULL, DAXC_LEDGER_MEMORY, 0, error);
+	return host->ledger != NULL;
+}
+
+static gboolean open_ledger(DaxcHost *host, const char *state_dir,
+			    const DaxcHostOptions *options, GError **error)
+{
+	DaxcLedgerMode mode = options->read_only ? DAXC_LEDGER_READ_ONLY
+						 : DAXC_LEDGER_CREATE;
 
 	if (!state_dir && host->described)
 		mode = DAXC_LEDGER_MEMORY;
-	path = g_build_filename(state_dir ? state_dir : DAXC_DEFAULT_STATE_DIR,
-				"ledger.db", NULL);
-	host->ledger = daxc_ledger_open(path, mode, host->config->wait_ms, error);
+	else
+		host->ledger_path =
+			g_build_filename(state_dir ? state_dir : DAXC_DEFAULT_STATE_DIR,
+					 "ledger.db", NULL);
+	if (options->distrust_ledger && mode == DAXC_LEDGER_READ_ONLY)
+		return distrust_ledger(host, error);
+	host->ledger =
+		daxc_ledger_open(host->ledger_path, mode, host->config->wait_ms, error);
 	return host->ledger != NULL;
+}
+
+static char *config_path(const char *option)
+{
+	const char *path = daxc_option(option, "DAXCOLOR_CONFIG");
+
+	return g_strdup(path ? path : DAXC_DEFAULT_CONFIG);
 }
 
 DaxcHost *daxc_host_open(const DaxcHostOptions *options, GError **error)
@@ -108,12 +139,13 @@ DaxcHost *daxc_host_open(const DaxcHostOptions *options, GError **error)
 	gboolean ok;
 
 	host->read_only = options->read_only;
+	host->config_path = config_path(options->config);
 	host->config = daxc_load_config(options->config, error);
 	if (!host->config)
 		return NULL;
 	ok = simulate ? open_simulated(host, simulate, state_dir, error)
 		      : open_live(host, error);
-	if (!ok || !open_ledger(host, state_dir, options->read_only, error))
+	if (!ok || !open_ledger(host, state_dir, options, error))
 		return NULL;
 	if (state_dir || !host->described)
 		host->run_dir = g_strdup(state_dir ? state_dir : DAXC_DEFAULT_RUN_DIR);
@@ -133,6 +165,10 @@ void daxc_host_free(DaxcHost *host)
 	g_clear_pointer(&host->config, daxc_config_free);
 	g_clear_pointer(&host->described, daxc_config_free);
 	g_free(host->boot_id);
+	g_free(host->config_path);
+	g_free(host->ledger_path);
+	g_free(host->ledger_fault);
+	g_free(host->dev);
 	g_free(host->run_dir);
 	g_free(host);
 }

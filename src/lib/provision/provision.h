@@ -17,6 +17,10 @@ G_BEGIN_DECLS
  * @config: daxcolor.conf
  * @described: (nullable): the host description, when simulated
  * @boot_id: carvings of another boot are forgotten by the kernel
+ * @config_path: which file @config is from, or would be
+ * @ledger_path: (nullable): NULL when the ledger is in memory
+ * @ledger_fault: (nullable): why the ledger at @ledger_path is not used
+ * @dev: (nullable): directory of device nodes; NULL: there are none
  * @run_dir: (nullable): what lasts until the next boot; NULL: nothing does
  */
 struct DaxcHost {
@@ -26,6 +30,10 @@ struct DaxcHost {
 	DaxcLedger *ledger;
 	DaxcGeometry *geometry;
 	char *boot_id;
+	char *config_path;
+	char *ledger_path;
+	char *ledger_fault;
+	char *dev;
 	char *run_dir;
 	gboolean read_only;
 };
@@ -73,6 +81,9 @@ gboolean daxc_instance_touches(const DaxcInstance *instance, guint64 start, guin
 /* Whether an instance has the carving's extents, in order; one in the making or
  * being taken back has its first ones only, but at least one. */
 gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *instance);
+
+/* A seed that holds nothing, or still all of its region, and that nobody uses. */
+gboolean daxc_is_idle_seed(const GPtrArray *regions, const DaxcInstance *instance);
 
 /* Returns: (transfer none) (nullable): @option, else the environment's @variable;
  * an empty one counts as unset. */

@@ -55,14 +55,14 @@ static DaxcInstance *find_instance(const DaxcSnapshot *snapshot,
 	return NULL;
 }
 
-static gboolean is_idle_seed(const DaxcSnapshot *snapshot, const DaxcInstance *instance)
+gboolean daxc_is_idle_seed(const GPtrArray *regions, const DaxcInstance *instance)
 {
 	if (!instance->seed || instance->driver)
 		return FALSE;
 	if (instance->size == 0)
 		return TRUE;
-	for (guint i = 0; i < snapshot->regions->len; i++) {
-		const DaxcRegion *region = g_ptr_array_index(snapshot->regions, i);
+	for (guint i = 0; i < regions->len; i++) {
+		const DaxcRegion *region = g_ptr_array_index(regions, i);
 
 		if (region->id == instance->region)
 			return instance->size == region->size;
@@ -83,7 +83,7 @@ static void sort_out(DaxcSnapshot *snapshot)
 		DaxcInstance *instance = g_ptr_array_index(snapshot->instances, i);
 
 		if (!g_ptr_array_find(snapshot->found, instance, NULL) &&
-		    !is_idle_seed(snapshot, instance))
+		    !daxc_is_idle_seed(snapshot->regions, instance))
 			g_ptr_array_add(snapshot->unknown, instance);
 	}
 }
@@ -186,16 +186,29 @@ static guint distance(const DaxcHost *host, gint from, gint to)
 			     (guint)from * described->n_nodes + (guint)to);
 }
 
-/* Guests may name any node in their numatune, so all that have a distance to a
- * region's node are asked for; numbers may have gaps. */
+/* Returns: (transfer full) (element-type guint): nodes that have distances. */
+static GArray *nodes_of(const DaxcHost *host)
+{
+	GArray *nodes;
+
+	if (!host->described)
+		return daxc_platform_nodes("");
+	nodes = g_array_new(FALSE, FALSE, sizeof(guint));
+	for (guint node = 0; node < host->described->n_nodes; node++)
+		g_array_append_val(nodes, node);
+	return nodes;
+}
+
+/* Guests may name any node in their numatune. */
 static void add_distances(DaxcHost *host, DaxcLayout *layout, const GPtrArray *regions)
 {
-	const gint nodes = 256;
+	g_autoptr(GArray) nodes = nodes_of(host);
 
 	for (guint i = 0; i < regions->len; i++) {
 		const DaxcRegion *region = g_ptr_array_index(regions, i);
 
-		for (gint from = 0; from < nodes; from++) {
+		for (guint k = 0; k < nodes->len; k++) {
+			gint from = (gint)g_array_index(nodes, guint, k);
 			guint value = distance(host, from, region->node);
 
 			if (value != 0)

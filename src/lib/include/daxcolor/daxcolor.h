@@ -2,6 +2,7 @@
 /* daxcolor: guest memory on cache colors of its own. All of the public API. */
 #pragma once
 
+#include <daxcolor/audit.h>
 #include <daxcolor/doctor.h>
 #include <daxcolor/domain-xml.h>
 #include <daxcolor/error.h>

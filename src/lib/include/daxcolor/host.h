@@ -197,12 +197,15 @@ typedef struct {
  *   given too, ledger and kernel live in memory only
  * @read_only: nothing will be changed: the ledger need not be writable, nor
  *   exist
+ * @distrust_ledger: for daxc_host_audit(): a ledger that cannot be used is no
+ *   failure, but like an empty one; with @read_only
  */
 typedef struct {
 	const char *config;
 	const char *state_dir;
 	const char *simulate;
 	gboolean read_only;
+	gboolean distrust_ledger;
 } DaxcHostOptions;
 
 typedef struct DaxcHost DaxcHost;
