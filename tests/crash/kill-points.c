@@ -329,6 +329,7 @@ static void step(Run *run, const char *text)
 {
 	g_autoptr(StageCall) call = NULL;
 	g_autofree char *output = NULL;
+	int status;
 
 	if (strcmp(text, "boot") == 0) {
 		boot(run);
@@ -346,7 +347,8 @@ static void step(Run *run, const char *text)
 		return;
 	}
 	call = call_of(run, text, NULL);
-	must(stage_run(run->stage, call, &output, NULL) == 0, text, output);
+	status = stage_run(run->stage, call, &output, NULL);
+	must(status == 0, text, output);
 }
 
 static void prepare(Run *run, const struct operation *op)
