@@ -225,7 +225,8 @@ static gboolean soil_unknown(DaxcHost *host, const DaxcSnapshot *snapshot,
 	return TRUE;
 }
 
-/* In a transaction. Returns: (transfer full): how all is afterwards. */
+/* In a transaction. Returns: (transfer full): how all was before, which is how it is
+ * if nothing is reported. */
 static DaxcSnapshot *recover(DaxcHost *host, GPtrArray *report, GError **error)
 {
 	g_autoptr(DaxcSnapshot) snapshot = NULL;
@@ -246,9 +247,17 @@ static DaxcSnapshot *recover(DaxcHost *host, GPtrArray *report, GError **error)
 	if (!soil_unknown(host, snapshot, report, error) ||
 	    !daxc_mark_failures(host, snapshot, FALSE, report, error))
 		return NULL;
-	if (report->len > 0)
-		return daxc_snapshot_new(host, error);
 	return g_steal_pointer(&snapshot);
+}
+
+/* What was done is committed; between that and the next transaction others have
+ * their turn, so everything is looked at again. */
+static DaxcSnapshot *begin_again(DaxcHost *host, GError **error)
+{
+	if (!daxc_ledger_commit(host->ledger, error) ||
+	    !daxc_ledger_begin(host->ledger, error))
+		return NULL;
+	return daxc_snapshot_new(host, error);
 }
 
 DaxcSnapshot *daxc_begin_recovered(DaxcHost *host, GPtrArray *report, GError **error)
@@ -261,8 +270,11 @@ DaxcSnapshot *daxc_begin_recovered(DaxcHost *host, GPtrArray *report, GError **e
 	snapshot = recover(host, done, error);
 	if (report)
 		g_ptr_array_extend(report, done, (GCopyFunc)(void *)g_strdup, NULL);
-	if (snapshot && (done->len == 0 || (daxc_ledger_commit(host->ledger, error) &&
-					    daxc_ledger_begin(host->ledger, error))))
+	if (snapshot && done->len > 0) {
+		daxc_snapshot_free(snapshot);
+		snapshot = begin_again(host, error);
+	}
+	if (snapshot)
 		return g_steal_pointer(&snapshot);
 	daxc_ledger_rollback(host->ledger);
 	return NULL;
