@@ -281,7 +281,8 @@ START_TEST(what_a_guests_process_has_is_found_by_name)
 	guint nothing = count_guest_holders(uuid, "/dev/vfio/");
 
 	end_group(qemu);
-	ck_assert_uint_eq(found, 1);
+	/* Its child has both, too, until it becomes another program. */
+	ck_assert_uint_ge(found, 1);
 	ck_assert_uint_eq(others, 0);
 	ck_assert_uint_eq(nothing, 0);
 	ck_assert_uint_eq(count_guest_holders(uuid, "/dev/fu"), 0);
