@@ -262,7 +262,7 @@ static void print_text(const Inquiry *inquiry)
 		print_breach(g_ptr_array_index(audit->breaches, i));
 	if (audit->breaches->len > 0)
 		putchar('\n');
-	if (!inquiry->not_asked) {
+	if (inquiry->guests && !inquiry->not_asked) {
 		g_autofree char *running = cli_count(inquiry->guests->len, "guest");
 
 		guests = g_strdup_printf("and %s of libvirt", running);
@@ -323,19 +323,53 @@ static gboolean may_pass(const DaxcAudit *audit)
 	return audit->breaches->len > 0;
 }
 
+static gboolean is_same_run(const DaxcAuditGuest *one, const DaxcAuditGuest *two)
+{
+	return g_strcmp0(one->uuid, two->uuid) == 0 && one->id == two->id &&
+	       one->settled == two->settled;
+}
+
+/* Whether the same guests run, each since the same start. */
+static gboolean same_guests(const GPtrArray *one, const GPtrArray *two)
+{
+	if (!one || !two)
+		return one == two;
+	if (one->len != two->len)
+		return FALSE;
+	for (guint i = 0; i < one->len; i++) {
+		if (!is_same_run(g_ptr_array_index(one, i), g_ptr_array_index(two, i)))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean audit_once(Inquiry *inquiry, GError **error)
+{
+	g_clear_pointer(&inquiry->audit, daxc_audit_free);
+	inquiry->audit = daxc_host_audit(inquiry->host, inquiry->guests, error);
+	return inquiry->audit != NULL;
+}
+
+/* A guest that was started again between the two questions has other names and
+ * another process than libvirt's answer says. */
 static gboolean inquire(Inquiry *inquiry, GError **error)
 {
-	for (guint n = 1;; n++) {
+	if (!ask_libvirt(inquiry, error) || !audit_once(inquiry, error))
+		return FALSE;
+	for (guint n = 1; n < LOOKS && inquiry->audit->breaches->len > 0; n++) {
+		g_autoptr(GPtrArray) before = g_steal_pointer(&inquiry->guests);
+		gboolean passing = may_pass(inquiry->audit);
+
+		if (passing)
+			g_usleep(LOOK_AGAIN_US);
 		if (!ask_libvirt(inquiry, error))
 			return FALSE;
-		g_clear_pointer(&inquiry->audit, daxc_audit_free);
-		inquiry->audit = daxc_host_audit(inquiry->host, inquiry->guests, error);
-		if (!inquiry->audit)
-			return FALSE;
-		if (!may_pass(inquiry->audit) || n == LOOKS)
+		if (!passing && same_guests(before, inquiry->guests))
 			return TRUE;
-		g_usleep(LOOK_AGAIN_US);
+		if (!audit_once(inquiry, error))
+			return FALSE;
 	}
+	return TRUE;
 }
 
 static CliStatus run(Cli *cli, int argc, char **argv)

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli.h"
+#include "guests.h"
 #include "output.h"
 
 static gboolean boot;
@@ -27,6 +28,33 @@ static JsonNode *build(const GPtrArray *report)
 	return cli_built(builder);
 }
 
+/* Instances that only libvirt can explain now. */
+static gboolean adopt(DaxcHost *host, GPtrArray *report, GError **error)
+{
+	g_autoptr(GPtrArray) foreign = daxc_host_foreign(host, error);
+	g_autoptr(GPtrArray) guests = NULL;
+	g_autoptr(GPtrArray) adopted = NULL;
+	g_autoptr(GError) failure = NULL;
+	gboolean reached;
+
+	if (!foreign)
+		return FALSE;
+	/* Before libvirt has started, nobody runs. */
+	if (boot || foreign->len == 0 || daxc_host_is_simulated(host))
+		return TRUE;
+	guests = cli_running_guests(NULL, &reached, &failure);
+	if (!guests)
+		g_warning("nobody can say whose the instances are that daxcolor does not "
+			  "know: %s",
+			  failure->message);
+	if (!guests)
+		return TRUE;
+	if (!daxc_host_adopt(host, guests, &adopted, error))
+		return FALSE;
+	g_ptr_array_extend_and_steal(report, g_steal_pointer(&adopted));
+	return TRUE;
+}
+
 static CliStatus run(Cli *cli, int argc, char **argv)
 {
 	g_autoptr(DaxcHost) host = cli_open(cli, FALSE);
@@ -37,6 +65,8 @@ static CliStatus run(Cli *cli, int argc, char **argv)
 	if (!host)
 		return CLI_FAILED;
 	if (!daxc_host_recover(host, boot, &report, &error))
+		return cli_fail(cli, NULL, error);
+	if (!adopt(host, report, &error))
 		return cli_fail(cli, NULL, error);
 	document = build(report);
 	if (cli->json)

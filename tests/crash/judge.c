@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The invariants, computed from kernel and ledger without provision's help. */
+#define _GNU_SOURCE
 #include "tests/crash/judge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "adapters/config.h"
 #include "adapters/kernel.h"
@@ -39,8 +41,10 @@ void judge_free(Judge *judge)
  * Look: one moment of a state directory.
  * @kernel: (nullable): the simulated kernel
  * @carvings: (element-type DaxcCarving)
+ * @reservations: (element-type DaxcReservation)
  * @instances: (element-type DaxcInstance)
  * @granules: (element-type DaxcLedgerGranule)
+ * @memory: descriptor of the kernel's memory, -1: nobody has written to it yet
  * @breaches: (element-type utf8)
  */
 typedef struct {
@@ -49,19 +53,24 @@ typedef struct {
 	DaxcKernel *kernel;
 	DaxcLedger *ledger;
 	GPtrArray *carvings;
+	GPtrArray *reservations;
 	GPtrArray *instances;
 	GArray *granules;
+	int memory;
 	GPtrArray *breaches;
 } Look;
 
 static void look_free(Look *look)
 {
 	g_clear_pointer(&look->carvings, g_ptr_array_unref);
+	g_clear_pointer(&look->reservations, g_ptr_array_unref);
 	g_clear_pointer(&look->instances, g_ptr_array_unref);
 	g_clear_pointer(&look->granules, g_array_unref);
 	g_clear_pointer(&look->breaches, g_ptr_array_unref);
 	g_clear_pointer(&look->ledger, daxc_ledger_free);
 	g_clear_pointer(&look->kernel, daxc_kernel_free);
+	if (look->memory >= 0)
+		close(look->memory);
 	g_free(look);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Look, look_free)
@@ -74,6 +83,73 @@ static void breach(Look *look, const char *format, ...)
 	va_start(args, format);
 	g_ptr_array_add(look->breaches, g_strdup_vprintf(format, args));
 	va_end(args);
+}
+
+/* ---- memory ---- */
+
+static guint64 lowest_start(const Look *look)
+{
+	guint64 start = G_MAXUINT64;
+
+	for (guint i = 0; i < look->judge->host->regions->len; i++) {
+		const DaxcRegion *region =
+			g_ptr_array_index(look->judge->host->regions, i);
+
+		start = MIN(start, region->start);
+	}
+	return start;
+}
+
+static gboolean open_memory(Look *look, const char *state, gboolean make, GError **error)
+{
+	g_autofree char *file = g_build_filename(state, "simulated-kernel-memory", NULL);
+	guint64 offset;
+
+	if (!make && access(file, F_OK) != 0)
+		return TRUE;
+	look->memory =
+		daxc_kernel_sim_memory(look->kernel, lowest_start(look), &offset, error);
+	return look->memory >= 0;
+}
+
+/* Most of the file is holes; only what is none is read. */
+static gboolean is_zero(const Look *look, guint64 address, guint64 size)
+{
+	off_t at = (off_t)(address - lowest_start(look));
+	off_t end = at + (off_t)size;
+
+	if (look->memory < 0)
+		return TRUE;
+	while ((at = lseek(look->memory, at, SEEK_DATA)) >= 0 && at < end) {
+		char data[4096];
+		ssize_t n = pread(look->memory, data,
+				  (size_t)MIN((off_t)sizeof(data), end - at), at);
+
+		if (n <= 0)
+			return FALSE;
+		for (ssize_t i = 0; i < n; i++) {
+			if (data[i])
+				return FALSE;
+		}
+		at += n;
+	}
+	return TRUE;
+}
+
+/* While nobody can commit: what is clean stays nobody's so long. */
+static void check_clean(Look *look)
+{
+	for (guint i = 0; i < look->granules->len; i++) {
+		const DaxcLedgerGranule *granule =
+			&g_array_index(look->granules, DaxcLedgerGranule, i);
+
+		if (granule->state == DAXC_GRANULE_CLEAN &&
+		    !is_zero(look, granule->start, granule->size))
+			breach(look,
+			       "granule 0x%" G_GINT64_MODIFIER
+			       "x is said to be clean, and holds something",
+			       granule->start);
+	}
 }
 
 static gboolean open_look(Look *look, const char *state, GError **error)
@@ -94,12 +170,18 @@ static gboolean open_look(Look *look, const char *state, GError **error)
 	look->carvings = daxc_ledger_carvings(look->ledger, NULL, error);
 	if (!look->carvings)
 		return FALSE;
+	look->reservations = daxc_ledger_reservations(look->ledger, error);
+	if (!look->reservations)
+		return FALSE;
 	look->granules = daxc_ledger_granules(look->ledger, error);
 	if (!look->granules)
 		return FALSE;
 	look->instances = daxc_kernel_instances(look->kernel, error);
 	if (!look->instances)
 		return FALSE;
+	if (!open_memory(look, state, FALSE, error))
+		return FALSE;
+	check_clean(look);
 	if (look->settled && !daxc_ledger_check(look->ledger, error))
 		return FALSE;
 	daxc_ledger_rollback(look->ledger);
@@ -114,6 +196,7 @@ static Look *look_new(Judge *judge, const char *state, gboolean settled)
 
 	look->judge = judge;
 	look->settled = settled;
+	look->memory = -1;
 	look->breaches = g_ptr_array_new_with_free_func(g_free);
 	if (!open_look(look, state, &error))
 		breach(look, "%s", error->message);
@@ -210,15 +293,29 @@ static void own_colors(Look *look, const DaxcCarving *carving, GHashTable *owner
 		const char *owner = g_hash_table_lookup(owners, key);
 		const char *holder = g_hash_table_lookup(holders, granule);
 
-		if (owner && strcmp(owner, carving->tenant) != 0)
+		if (carving->state == DAXC_CARVING_SCRUBBING)
+			g_clear_pointer(&key, g_free);
+		else if (owner && strcmp(owner, carving->tenant) != 0)
 			breach(look, "color %s belongs to tenants %s and %s", key, owner,
 			       carving->tenant);
 		if (holder)
 			breach(look,
 			       "granule 0x%" G_GINT64_MODIFIER "x has guests %s and %s",
 			       start, holder, carving->name);
-		g_hash_table_insert(owners, key, carving->tenant);
+		if (key)
+			g_hash_table_insert(owners, key, carving->tenant);
 		g_hash_table_insert(holders, granule, carving->name);
+	}
+}
+
+static void own_reserved(const DaxcReservation *reservation, GHashTable *owners)
+{
+	for (guint i = 0; i < reservation->colors->len; i++) {
+		guint32 color = g_array_index(reservation->colors, guint32, i);
+
+		g_hash_table_insert(owners,
+				    g_strdup_printf("%d/%u", reservation->node, color),
+				    reservation->tenant);
 	}
 }
 
@@ -229,6 +326,8 @@ static void check_owners(Look *look)
 	g_autoptr(GHashTable)
 		holders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
+	for (guint i = 0; look->reservations && i < look->reservations->len; i++)
+		own_reserved(g_ptr_array_index(look->reservations, i), owners);
 	for (guint i = 0; i < look->carvings->len; i++)
 		own_colors(look, g_ptr_array_index(look->carvings, i), owners, holders);
 }
@@ -275,6 +374,76 @@ GPtrArray *judge_look(Judge *judge, const char *state, gboolean settled)
 	if (look->granules)
 		check_granules(look);
 	return g_steal_pointer(&look->breaches);
+}
+
+/* ---- guests' memory ---- */
+
+/* Everything a guest has, by the kernel's extents. */
+static GArray *memory_of(const Look *look, const char *uuid)
+{
+	GArray *extents = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+
+	for (guint i = 0; look->instances && i < look->carvings->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(look->carvings, i);
+
+		if (strcmp(carving->uuid, uuid) != 0)
+			continue;
+		for (guint k = 0; k < look->instances->len; k++) {
+			const DaxcInstance *instance =
+				g_ptr_array_index(look->instances, k);
+
+			if (backs(instance, carving))
+				g_array_append_vals(extents, instance->extents->data,
+						    instance->extents->len);
+		}
+	}
+	return extents;
+}
+
+static gboolean fill(const Look *look, const DaxcExtent *extent, guint8 pattern)
+{
+	off_t start = (off_t)(extent->start - lowest_start(look));
+	guint8 data[512];
+
+	memset(data, pattern, sizeof(data));
+	for (guint64 at = 0; at < extent->size; at += DAXC_GRANULE_MIN) {
+		off_t first = start + (off_t)at;
+		off_t last = first + DAXC_GRANULE_MIN - (off_t)sizeof(data);
+
+		if (pwrite(look->memory, data, sizeof(data), first) != sizeof(data) ||
+		    pwrite(look->memory, data, sizeof(data), last) != sizeof(data))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean judge_fill(Judge *judge, const char *state, const char *uuid, guint8 pattern)
+{
+	g_autoptr(Look) look = look_new(judge, state, FALSE);
+	g_autoptr(GArray) extents = memory_of(look, uuid);
+
+	if (extents->len == 0 ||
+	    (look->memory < 0 && !open_memory(look, state, TRUE, NULL)))
+		return FALSE;
+	for (guint i = 0; i < extents->len; i++) {
+		if (!fill(look, &g_array_index(extents, DaxcExtent, i), pattern))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean judge_is_zero(Judge *judge, const char *state, const char *uuid)
+{
+	g_autoptr(Look) look = look_new(judge, state, FALSE);
+	g_autoptr(GArray) extents = memory_of(look, uuid);
+
+	for (guint i = 0; i < extents->len; i++) {
+		const DaxcExtent *extent = &g_array_index(extents, DaxcExtent, i);
+
+		if (!is_zero(look, extent->start, extent->size))
+			return FALSE;
+	}
+	return TRUE;
 }
 
 /* ---- in words ---- */

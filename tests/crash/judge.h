@@ -23,8 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Judge, judge_free)
  *
  * Returns: (transfer full) (element-type utf8): sentences, one for each breach:
  *   memory that two have, a color of two tenants, an instance nobody explains, a
- *   carving without its instance, a granule held by nobody, a ledger that fails
- *   its own check.
+ *   carving without its instance, a granule held by nobody, one that is said to be
+ *   clean and is not, a ledger that fails its own check.
  */
 GPtrArray *judge_look(Judge *judge, const char *state, gboolean settled);
 
@@ -32,6 +32,13 @@ GPtrArray *judge_look(Judge *judge, const char *state, gboolean settled);
  * a line: what a guest can notice. (nullable) @uuid: of this guest only; (nullable)
  * @but: of all others. Ids, which are never reused, are not in it. */
 char *judge_carvings(Judge *judge, const char *state, const char *uuid, const char *but);
+
+/* Plays a guest: writes @pattern at the beginning and the end of each of its
+ * granules. Returns: FALSE when it has no memory. */
+gboolean judge_fill(Judge *judge, const char *state, const char *uuid, guint8 pattern);
+
+/* Returns: whether all memory of the guest holds zeros. */
+gboolean judge_is_zero(Judge *judge, const char *state, const char *uuid);
 
 /* Returns: (transfer full): every instance of the kernel's, one a line. */
 char *judge_instances(Judge *judge, const char *state);

@@ -21,6 +21,9 @@
 #define RECOVERY_MAX 2.0
 
 /* Granules of 2 MiB; seven colors in four turns, five colors in four turns. */
+/* What guests write. */
+#define PATTERN 0xdc
+
 static const char host_text[] = "[host]\n"
 				"description=two caches\n"
 				"[cache 1]\nsize=14MiB\n"
@@ -37,14 +40,15 @@ static const StageGuest guests[] = {
 	{"cora", UUID("3"), "red", {2}, {1}, {NULL}},
 	{"dora", UUID("4"), "green", {8, 4}, {1, 2}, {"4,6", "1"}},
 	{"emil", UUID("5"), "blue", {4}, {1}, {NULL}},
-	{"fred", UUID("6"), "gray", {6, 4}, {1, 2}, {"1", "1"}},
+	{"fred", UUID("6"), "gray", {6, 4}, {1, 2}, {"4,6", "1"}},
 };
 
 /* Who is there before every operation but the first ever; fred has left memory that
  * is dirty. */
 static const char *const base[] = {
-	"hook prepare@anna", "hook prepare@bert", "hook prepare@cora",
-	"hook prepare@fred", "hook release@fred", NULL,
+	"hook prepare@anna", "fill@anna",	  "hook prepare@bert",
+	"fill@bert",	     "hook prepare@cora", "hook prepare@fred",
+	"fill@fred",	     "hook release@fred", NULL,
 };
 
 /**
@@ -52,7 +56,9 @@ static const char *const base[] = {
  * @guest: whom it is about: afterwards it has all of its cells or none
  * @empty: on a host that never ran anything
  * @before: steps that lead to it: WORDS@GUEST as for stage_call(); "kill WORDS@GUEST"
- *   is killed halfway; "boot" is a restart of the host
+ *   is killed halfway; "fill@GUEST" writes into its memory; "boot" is a restart of the
+ *   host
+ * @fresh: the guest never wrote anything: if it has memory, that holds zeros
  * @op: what is killed
  * @again: (nullable): is run and killed too, before the next caller
  * @stride: of points in the short form
@@ -61,6 +67,7 @@ static const struct operation {
 	const char *name;
 	const char *guest;
 	gboolean empty;
+	gboolean fresh;
 	const char *before[4];
 	const char *op;
 	const char *again;
@@ -69,20 +76,21 @@ static const struct operation {
 	{
 		.name = "carve",
 		.guest = "dora",
+		.fresh = TRUE,
 		.op = "hook prepare@dora",
 		.stride = 1,
 	},
 	{
 		.name = "release",
 		.guest = "dora",
-		.before = {"hook prepare@dora"},
+		.before = {"hook prepare@dora", "fill@dora"},
 		.op = "hook release@dora",
 		.stride = 1,
 	},
 	{
 		.name = "carve over an earlier run",
 		.guest = "dora",
-		.before = {"hook prepare@dora"},
+		.before = {"hook prepare@dora", "fill@dora"},
 		.op = "hook prepare@dora",
 		.stride = 9,
 	},
@@ -95,7 +103,7 @@ static const struct operation {
 	{
 		.name = "release by command",
 		.guest = "dora",
-		.before = {"hook prepare@dora"},
+		.before = {"hook prepare@dora", "fill@dora"},
 		.op = "release UUID@dora",
 		.stride = 13,
 	},
@@ -117,7 +125,7 @@ static const struct operation {
 	{
 		.name = "recover an interrupted release",
 		.guest = "dora",
-		.before = {"hook prepare@dora", "kill release UUID@dora"},
+		.before = {"hook prepare@dora", "fill@dora", "kill release UUID@dora"},
 		.op = "recover@",
 		.again = "recover@",
 		.stride = 5,
@@ -126,6 +134,7 @@ static const struct operation {
 		.name = "the first run ever",
 		.guest = "dora",
 		.empty = TRUE,
+		.fresh = TRUE,
 		.op = "hook prepare@dora",
 		.stride = 9,
 	},
@@ -139,9 +148,55 @@ static const struct operation {
 	{
 		.name = "carve after a boot",
 		.guest = "dora",
+		.fresh = TRUE,
 		.before = {"boot"},
 		.op = "hook prepare@dora",
 		.stride = 9,
+	},
+	{
+		.name = "recover --boot",
+		.guest = "dora",
+		.before = {"reserve gray -n 1 -l 5@", "boot"},
+		.op = "recover --boot@",
+		.stride = 5,
+	},
+	{
+		.name = "scrub",
+		.guest = "dora",
+		.fresh = TRUE,
+		.op = "scrub@",
+		.stride = 5,
+	},
+	{
+		.name = "recover an interrupted scrub",
+		.guest = "dora",
+		.fresh = TRUE,
+		.before = {"kill scrub@"},
+		.op = "recover@",
+		.again = "scrub@",
+		.stride = 5,
+	},
+	{
+		.name = "carve after an interrupted scrub",
+		.guest = "dora",
+		.fresh = TRUE,
+		.before = {"kill scrub@"},
+		.op = "hook prepare@dora",
+		.stride = 9,
+	},
+	{
+		.name = "carve what was scrubbed",
+		.guest = "dora",
+		.fresh = TRUE,
+		.before = {"scrub@"},
+		.op = "hook prepare@dora",
+		.stride = 9,
+	},
+	{
+		.name = "reserve",
+		.guest = "dora",
+		.op = "reserve gray -n 1 -l 5@",
+		.stride = 3,
 	},
 };
 
@@ -243,15 +298,24 @@ static void kill_halfway(Run *run, const char *text)
 	must(trace->hit, text, "it ended before it was killed");
 }
 
-/* The kernel has forgotten all, and the ledger is of another boot. */
+static void forget(const Run *run, const char *name)
+{
+	g_autofree char *path = g_build_filename(run->state, name, NULL);
+
+	g_unlink(path);
+}
+
+/* The kernel has forgotten all, /run is empty, the ledger is of another boot; what was
+ * in the memory may be there still. */
 static void boot(const Run *run)
 {
-	g_autofree char *kernel = g_build_filename(run->state, "simulated-kernel", NULL);
 	g_autofree char *file = g_build_filename(run->state, "ledger.db", NULL);
 	sqlite3 *db = NULL;
 	char *why = NULL;
 
-	g_unlink(kernel);
+	forget(run, "simulated-kernel");
+	forget(run, "serial");
+	forget(run, "scrub");
 	must(sqlite3_open(file, &db) == SQLITE_OK, "boot", "cannot open the ledger");
 	sqlite3_exec(db,
 		     "UPDATE boot SET id = 'earlier';"
@@ -265,9 +329,17 @@ static void step(Run *run, const char *text)
 {
 	g_autoptr(StageCall) call = NULL;
 	g_autofree char *output = NULL;
+	int status;
 
 	if (strcmp(text, "boot") == 0) {
 		boot(run);
+		return;
+	}
+	if (g_str_has_prefix(text, "fill@")) {
+		const StageGuest *guest = find_guest(text + strlen("fill@"));
+
+		must(judge_fill(run->judge, run->state, guest->uuid, PATTERN), text,
+		     "it has no memory");
 		return;
 	}
 	if (g_str_has_prefix(text, "kill ")) {
@@ -275,7 +347,8 @@ static void step(Run *run, const char *text)
 		return;
 	}
 	call = call_of(run, text, NULL);
-	must(stage_run(run->stage, call, &output, NULL) == 0, text, output);
+	status = stage_run(run->stage, call, &output, NULL);
+	must(status == 0, text, output);
 }
 
 static void prepare(Run *run, const struct operation *op)
@@ -357,6 +430,9 @@ static void check_guest(Run *run, Point *point, const StageGuest *guest)
 			 guest->name);
 	else if (n != 0 && strcmp(point->next, release) == 0)
 		complain(run, point, "guest %s was released and has memory", guest->name);
+	if ((point->op->fresh || strcmp(point->next, prepare) == 0) &&
+	    !judge_is_zero(run->judge, run->state, guest->uuid))
+		complain(run, point, "guest %s can read what another wrote", guest->name);
 }
 
 static void check(Run *run, Point *point, const StageGuest *caller)

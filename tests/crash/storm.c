@@ -17,6 +17,8 @@
 
 #define SAMPLES 4096
 #define MESSAGE 600
+/* What guests write. */
+#define PATTERN 0xdc
 /* One call in so many is killed, one in so many is followed by a look. */
 #define KILL_EVERY 16
 #define LOOK_EVERY 4
@@ -35,6 +37,7 @@ static const char *const kind_names[KINDS] = {"prepare", "release"};
  * @refusals: the host had no color to give
  * @failures: calls that failed with anything else
  * @breaches: of the invariants
+ * @leaks: times that a guest's memory did not hold zeros when it got it
  * @first: the first of either
  * @seconds: of calls that were let run
  */
@@ -43,6 +46,7 @@ typedef struct {
 	guint64 refusals;
 	guint64 failures;
 	guint64 breaches;
+	guint64 leaks;
 	guint64 kills;
 	guint64 looks;
 	gboolean over;
@@ -59,6 +63,7 @@ static int option_seconds = 60;
 static int option_wait = 30;
 static int option_memory = 4;
 static int option_node = 1;
+static gboolean option_never_zero;
 static gboolean option_real;
 static const char *option_daxcolor = "/usr/bin/daxcolor";
 static const char *option_gate = "/usr/bin/daxcolor-qemu-hook";
@@ -73,6 +78,8 @@ static const GOptionEntry options[] = {
 	 "No call may take longer; the configuration's on a simulated host", "S"},
 	{"memory", 0, 0, G_OPTION_ARG_INT, &option_memory, "Of each guest", "MIB"},
 	{"node", 0, 0, G_OPTION_ARG_INT, &option_node, "Where it is", "N"},
+	{"never-zero", 0, 0, G_OPTION_ARG_NONE, &option_never_zero,
+	 "Memory is not zeroed: leaks must be seen, or they would never be", NULL},
 	{"real", 0, 0, G_OPTION_ARG_NONE, &option_real,
 	 "On this host, with what is installed; no simulation", NULL},
 	{"daxcolor", 0, 0, G_OPTION_ARG_FILENAME, &option_daxcolor, "With --real",
@@ -175,7 +182,8 @@ static void look(const Storm *storm, Worker *worker, const StageGuest *guest)
 	note(worker, words, output);
 }
 
-/* What it was given is exactly what it asked for. */
+/* What it was given is exactly what it asked for, and holds nobody's bytes; then it
+ * writes its own. */
 static void check_guest(const Storm *storm, Worker *worker, const StageGuest *guest)
 {
 	g_autofree char *has = NULL;
@@ -184,8 +192,10 @@ static void check_guest(const Storm *storm, Worker *worker, const StageGuest *gu
 	if (!storm->judge)
 		return;
 	has = judge_carvings(storm->judge, storm->state, guest->uuid, NULL);
+	worker->leaks += !judge_is_zero(storm->judge, storm->state, guest->uuid);
 	begin = g_strdup_printf("%s 0 %s active ", guest->name, guest->tenant);
-	if (g_str_has_prefix(has, begin))
+	if (g_str_has_prefix(has, begin) &&
+	    judge_fill(storm->judge, storm->state, guest->uuid, PATTERN))
 		return;
 	worker->breaches++;
 	note(worker, "was prepared, but has", has);
@@ -231,10 +241,10 @@ static void work(const Storm *storm, guint index)
 
 /* ---- those beside ---- */
 
-static void recover(const Storm *storm, guint index)
+static void repeat(const Storm *storm, guint index, const char *words)
 {
 	Worker *worker = &storm->workers[index];
-	g_autoptr(StageCall) call = stage_call(storm->stage, "recover", NULL);
+	g_autoptr(StageCall) call = stage_call(storm->stage, words, NULL);
 
 	while (goes_on(storm)) {
 		g_autofree char *output = NULL;
@@ -242,10 +252,22 @@ static void recover(const Storm *storm, guint index)
 		worker->rounds++;
 		if (stage_run(storm->stage, call, &output, NULL) != 0) {
 			worker->failures++;
-			note(worker, "recover", output);
+			note(worker, words, output);
 		}
 		g_usleep(LOOK_PAUSE_US);
 	}
+}
+
+static void recover(const Storm *storm, guint index)
+{
+	repeat(storm, index, "recover");
+}
+
+static void scrub(const Storm *storm, guint index)
+{
+	/* What it zeroes before the next guest comes would not be seen. */
+	if (!option_never_zero)
+		repeat(storm, index, "scrub");
 }
 
 static void check(const Storm *storm, guint index)
@@ -266,7 +288,7 @@ static void check(const Storm *storm, guint index)
 
 /* ---- all of them ---- */
 
-static void (*const beside[])(const Storm *, guint) = {recover, check};
+static void (*const beside[])(const Storm *, guint) = {check, recover, scrub};
 
 static guint processes(void)
 {
@@ -349,7 +371,7 @@ static void report_progress(const Storm *storm)
 
 static void report_faults(const Storm *storm)
 {
-	guint64 failures = 0, breaches = 0, silent = 0;
+	guint64 failures = 0, breaches = 0, silent = 0, leaks = 0;
 
 	for (guint i = 0; i < processes(); i++) {
 		const Worker *worker = &storm->workers[i];
@@ -357,15 +379,25 @@ static void report_faults(const Storm *storm)
 		failures += worker->failures;
 		breaches += worker->breaches;
 		silent += !worker->over;
+		leaks += worker->leaks;
 		if (worker->first[0])
 			printf("# process %u: %s\n", i, worker->first);
 	}
+	if (option_never_zero)
+		stage_ok(leaks > 0,
+			 "without zeroing, guests see others' bytes: %" G_GUINT64_FORMAT
+			 " times",
+			 leaks);
+	else if (storm->judge)
+		stage_ok(leaks == 0,
+			 "no guest sees another's bytes: %" G_GUINT64_FORMAT " times",
+			 leaks);
 	stage_ok(failures == 0,
 		 "no call failed but for want of colors: %" G_GUINT64_FORMAT, failures);
 	stage_ok(breaches == 0 && silent == 0,
 		 "0 breaches while it stormed: %" G_GUINT64_FORMAT
 		 ", in %" G_GUINT64_FORMAT " looks at everything",
-		 breaches, storm->workers[option_workers + 1].rounds);
+		 breaches, storm->workers[option_workers].rounds);
 }
 
 /* Everyone has released, so nothing may be left. */
@@ -407,7 +439,9 @@ static char *host_text(void)
 static void set_up(Storm *storm)
 {
 	g_autofree char *host = host_text();
-	g_autofree char *config = g_strdup_printf("[daxcolor]\nwait = %d\n", option_wait);
+	g_autofree char *config =
+		g_strdup_printf("[daxcolor]\nwait = %d\nzero = %s\n", option_wait,
+				option_never_zero ? "never" : "before-use");
 
 	if (option_real) {
 		storm->stage = stage_new_real(option_daxcolor, option_gate, option_hook);

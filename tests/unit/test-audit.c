@@ -1163,6 +1163,19 @@ START_TEST(nodes_where_they_belong_are_no_breach)
 }
 END_TEST
 
+START_TEST(nodes_of_an_unbound_instance_are_said_once)
+{
+	Fixture f;
+
+	healthy(&f);
+	if (make_nodes(&f)) {
+		ck_assert(f.host->kernel->ops->disable(f.host->kernel, "dax0.3", NULL));
+		finds_always(&f, "carving-not-enabled");
+	}
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(a_node_that_others_can_open_is_found)
 {
 	Fixture f;
@@ -1264,6 +1277,95 @@ START_TEST(what_cannot_be_looked_at_is_an_error)
 }
 END_TEST
 
+/**
+ * Meddler: another process that works between our reading the ledger and the kernel.
+ * @left: how many of our looks it still meddles with
+ */
+static struct {
+	const Fixture *f;
+	const DaxcKernelOps *ops;
+	guint left;
+	gboolean carved;
+} meddler;
+
+static GPtrArray *regions_while_others_work(DaxcKernel *kernel, GError **error)
+{
+	g_autofree char *uuid = uuid_of(5);
+
+	if (meddler.left > 0) {
+		meddler.left--;
+		if (meddler.carved)
+			ck_assert(daxc_host_release(meddler.f->host, uuid, NULL));
+		else
+			add_guest(meddler.f, 5, "yellow", GIB, 3);
+		meddler.carved = !meddler.carved;
+		if (meddler.carved)
+			hold(meddler.f, "dax0.5", NULL);
+	}
+	return meddler.ops->regions(kernel, error);
+}
+
+static void finds_nothing_beside_meddler(const Fixture *f, guint looks)
+{
+	g_autoptr(DaxcHost) host = open_host(f, TRUE);
+	DaxcKernelOps ops = *host->kernel->ops;
+	g_autoptr(DaxcAudit) result = NULL;
+	g_autofree char *codes = NULL;
+
+	meddler.f = f;
+	meddler.ops = host->kernel->ops;
+	meddler.left = looks;
+	ops.regions = regions_while_others_work;
+	host->kernel->ops = &ops;
+	result = daxc_host_audit(host, NULL, NULL);
+	host->kernel->ops = meddler.ops;
+	codes = codes_of(result);
+	ck_assert_str_eq(codes, "");
+	ck_assert_uint_eq(meddler.left, 0);
+}
+
+START_TEST(what_others_do_between_two_readings_is_no_breach)
+{
+	Fixture f;
+
+	healthy(&f);
+	meddler.carved = FALSE;
+	/* A carve, a release, then one after the other in each look. */
+	finds_nothing_beside_meddler(&f, 1);
+	finds_nothing_beside_meddler(&f, 1);
+	finds_nothing_beside_meddler(&f, 2);
+	teardown(&f);
+}
+END_TEST
+
+/* In all of this, what is there in every look is one. */
+START_TEST(a_breach_among_others_work_is_found)
+{
+	Fixture f;
+	g_autoptr(DaxcHost) host = NULL;
+	g_autofree char *name = NULL;
+	g_autofree char *codes = NULL;
+	g_autoptr(DaxcAudit) result = NULL;
+	DaxcKernelOps ops;
+
+	healthy(&f);
+	name = make_by_hand(&f, 1, GIB, 0x1000000000, GIB);
+	host = open_host(&f, TRUE);
+	ops = *host->kernel->ops;
+	meddler.f = &f;
+	meddler.ops = host->kernel->ops;
+	meddler.left = G_MAXUINT;
+	meddler.carved = FALSE;
+	ops.regions = regions_while_others_work;
+	host->kernel->ops = &ops;
+	result = daxc_host_audit(host, NULL, NULL);
+	host->kernel->ops = meddler.ops;
+	codes = codes_of(result);
+	ck_assert_str_eq(codes, "instance-unexplained");
+	teardown(&f);
+}
+END_TEST
+
 static gint storm_is_over;
 
 /* A guest comes and goes all the time; none of it is a breach. */
@@ -1321,6 +1423,7 @@ int main(void)
 	tcase_add_test(silent,
 		       rows_of_the_last_boot_are_no_breach_before_the_first_change);
 	tcase_add_test(silent, nodes_where_they_belong_are_no_breach);
+	tcase_add_test(silent, what_others_do_between_two_readings_is_no_breach);
 	tcase_add_test(silent, a_storm_of_starts_is_no_breach);
 
 	suite_add_tcase(suite, kernel);
@@ -1365,9 +1468,11 @@ int main(void)
 	tcase_add_test(others, a_guest_that_is_not_on_its_memory_is_found);
 	tcase_add_test(others, metadata_that_cannot_be_read_is_found);
 	tcase_add_test(others, a_guest_is_read_from_its_live_xml);
+	tcase_add_test(others, nodes_of_an_unbound_instance_are_said_once);
 	tcase_add_test(others, a_node_that_others_can_open_is_found);
 	tcase_add_test(others, a_node_where_it_does_not_belong_is_found);
 	tcase_add_test(others, a_node_in_the_directory_of_an_earlier_run_is_found);
+	tcase_add_test(others, a_breach_among_others_work_is_found);
 	tcase_add_test(others, what_cannot_be_looked_at_is_an_error);
 	return unit_run(suite);
 }

@@ -861,6 +861,8 @@ START_TEST(enrolling_overrules_nobody)
 		 "/usr/local/bin/my-qemu is not plainly a QEMU"},
 		{"/usr/bin/qemu-system-x86_64", "/usr/bin/qemu-system&#45;x86_64",
 		 "not plainly a QEMU"},
+		{"/usr/bin/qemu-system-x86_64",
+		 "/usr/bin/daxcolor-qemu-system&#45;x86_64", "not plainly a QEMU"},
 		{"    <emulator>/usr/bin/qemu-system-x86_64</emulator>\n", "",
 		 "no <emulator>"},
 	};

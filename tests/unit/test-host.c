@@ -255,6 +255,78 @@ START_TEST(what_could_not_be_undone_is_found_later)
 }
 END_TEST
 
+/* Between two transactions of ours others have their turn: here somebody who carves,
+ * right after our next commit. */
+
+gboolean __real_daxc_ledger_commit(DaxcLedger *ledger, GError **error);
+gboolean __wrap_daxc_ledger_commit(DaxcLedger *ledger, GError **error);
+
+static const Fixture *meanwhile;
+
+static void carve_meanwhile(void)
+{
+	const Fixture *f = g_steal_pointer(&meanwhile);
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		g_autoptr(DaxcRequest) request = request_new(2, "blue", GIB);
+		DaxcHost *host = open_host(f, TRUE);
+
+		_exit(daxc_host_carve(host, request, NULL) ? 0 : 1);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+gboolean __wrap_daxc_ledger_commit(DaxcLedger *ledger, GError **error)
+{
+	gboolean ok = __real_daxc_ledger_commit(ledger, error);
+
+	if (meanwhile)
+		carve_meanwhile();
+	return ok;
+}
+
+static guint32 first_color(const GPtrArray *all, guint index)
+{
+	const DaxcCarving *carving = g_ptr_array_index(all, index);
+
+	return g_array_index(carving->plan->granules, DaxcGranule, 0).color;
+}
+
+START_TEST(what_others_did_between_two_transactions_is_seen)
+{
+	Fixture f = setup(TRUE);
+	g_autoptr(DaxcRequest) request = request_new(1, "red", GIB);
+	g_autoptr(GPtrArray) made = NULL;
+	g_autoptr(GPtrArray) all = NULL;
+	g_autoptr(GError) error = NULL;
+	pid_t child = fork();
+	int status;
+
+	if (child == 0) {
+		DaxcHost *host = open_host(&f, TRUE);
+
+		daxc_kernel_sim_fail(host->kernel, 2, DAXC_SIM_DIE);
+		daxc_host_carve(host, request, NULL);
+		_exit(0);
+	}
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFSIGNALED(status));
+	/* What it left is taken back first, and that is committed. */
+	meanwhile = &f;
+	made = daxc_host_carve(f.host, request, &error);
+	ck_assert_ptr_null(meanwhile);
+	unit_assert_no_error(error);
+	all = daxc_host_carvings(f.host, &error);
+	unit_assert_no_error(error);
+	ck_assert_uint_eq(all->len, 2);
+	ck_assert_uint_ne(first_color(all, 0), first_color(all, 1));
+	teardown(&f);
+}
+END_TEST
+
 /* Another process is between its intent and its last step. */
 START_TEST(the_work_of_a_living_process_is_left_alone)
 {
@@ -410,6 +482,7 @@ int main(void)
 	tcase_add_test(tcase, what_a_dead_process_left_is_undone);
 	tcase_add_test(tcase, what_a_dead_release_left_is_undone);
 	tcase_add_test(tcase, what_could_not_be_undone_is_found_later);
+	tcase_add_test(tcase, what_others_did_between_two_transactions_is_seen);
 	tcase_add_test(tcase, the_work_of_a_living_process_is_left_alone);
 	tcase_add_test(tcase, a_random_walk_keeps_the_promise);
 	return unit_run(suite);

@@ -1087,7 +1087,10 @@ static TempFile temp_file(void)
 
 static void temp_file_clear(TempFile *temp)
 {
+	g_autofree char *memory = g_strconcat(temp->file, "-memory", NULL);
+
 	g_unlink(temp->file);
+	g_unlink(memory);
 	ck_assert_int_eq(g_rmdir(temp->dir), 0);
 	g_free(temp->file);
 	g_free(temp->dir);
@@ -1174,6 +1177,10 @@ START_TEST(a_damaged_state_file_is_refused_and_kept)
 		{"minor=0", "", "minor is missing"},
 		{"minor=1", "minor=0", "minor is used twice"},
 		{"extents=0x", "extent=0x", "unknown key extent"},
+		{"youngest=", "poison=x\nyoungest=", "poison"},
+		{"youngest=", "poison=-1\nyoungest=", "poison"},
+		{"youngest=", "poison=4294967295\nyoungest=", "poison is in no region"},
+		{"youngest=", "poison=17179869184\nyoungest=", "poison is in no region"},
 	};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
@@ -1244,6 +1251,237 @@ START_TEST(a_region_that_became_ram_is_refused_with_the_remedy)
 }
 END_TEST
 
+/* ---- the simulated memory ---- */
+
+START_TEST(an_offset_finds_its_address_through_the_extents)
+{
+	g_autoptr(GArray) extents = make_extents("7+1,5+2,10+1");
+
+	ck_assert_uint_eq(daxc_extents_address(extents, 0), 7 * GIB);
+	ck_assert_uint_eq(daxc_extents_address(extents, GIB - 1), 8 * GIB - 1);
+	ck_assert_uint_eq(daxc_extents_address(extents, GIB), 5 * GIB);
+	ck_assert_uint_eq(daxc_extents_address(extents, 3 * GIB - 1), 7 * GIB - 1);
+	ck_assert_uint_eq(daxc_extents_address(extents, 3 * GIB + 5), 10 * GIB + 5);
+}
+END_TEST
+
+/* A guest writes a byte at the beginning of each MiB of a range, and at its end. */
+static void dirty(DaxcKernel *kernel, guint64 address, guint64 size)
+{
+	g_autoptr(GError) error = NULL;
+	guint64 offset;
+	int fd = daxc_kernel_sim_memory(kernel, address, &offset, &error);
+
+	unit_assert_no_error(error);
+	for (guint64 at = 0; at < size; at += MIB)
+		ck_assert_int_eq(pwrite(fd, "x", 1, (off_t)(offset + at)), 1);
+	ck_assert_int_eq(pwrite(fd, "x", 1, (off_t)(offset + size - 1)), 1);
+	close(fd);
+}
+
+/* Returns: how many of these bytes are left. */
+static guint count_dirt(DaxcKernel *kernel, guint64 address, guint64 size)
+{
+	g_autoptr(GError) error = NULL;
+	guint64 offset;
+	int fd = daxc_kernel_sim_memory(kernel, address, &offset, &error);
+	guint count = 0;
+	char byte;
+
+	unit_assert_no_error(error);
+	for (guint64 at = 0; at < size; at += MIB) {
+		ck_assert_int_eq(pread(fd, &byte, 1, (off_t)(offset + at)), 1);
+		count += byte != 0;
+	}
+	ck_assert_int_eq(pread(fd, &byte, 1, (off_t)(offset + size - 1)), 1);
+	close(fd);
+	return count + (byte != 0);
+}
+
+static void zero_ok(DaxcKernel *kernel, const char *name, guint64 offset, guint64 size)
+{
+	g_autoptr(GError) error = NULL;
+
+	daxc_kernel_zero(kernel, name, offset, size, NULL, NULL, &error);
+	unit_assert_no_error(error);
+}
+
+static void check_zeroing(const char *file)
+{
+	g_autoptr(DaxcKernel) kernel = open_sim(file);
+
+	carve_ok(kernel, 2 * MIB, "M7168+8,5120+8", "dax0.1");
+	dirty(kernel, 7 * GIB - 2 * MIB, 12 * MIB);
+	dirty(kernel, 5 * GIB - 2 * MIB, 12 * MIB);
+	ck_assert_uint_eq(count_dirt(kernel, 7 * GIB - 2 * MIB, 12 * MIB), 13);
+	/* Across the seam. */
+	zero_ok(kernel, "dax0.1", 6 * MIB, 6 * MIB);
+	ck_assert_uint_eq(count_dirt(kernel, 7 * GIB, 8 * MIB), 6);
+	ck_assert_uint_eq(count_dirt(kernel, 7 * GIB + 6 * MIB, 2 * MIB), 0);
+	ck_assert_uint_eq(count_dirt(kernel, 5 * GIB, 4 * MIB), 0);
+	ck_assert_uint_eq(count_dirt(kernel, 5 * GIB + 4 * MIB, 2 * MIB), 2);
+	zero_ok(kernel, "dax0.1", 0, 16 * MIB);
+	ck_assert_uint_eq(count_dirt(kernel, 7 * GIB, 8 * MIB), 0);
+	ck_assert_uint_eq(count_dirt(kernel, 5 * GIB, 8 * MIB), 0);
+	ck_assert_uint_eq(count_dirt(kernel, 7 * GIB - 2 * MIB, 12 * MIB), 5);
+	ck_assert_uint_eq(count_dirt(kernel, 5 * GIB - 2 * MIB, 12 * MIB), 5);
+}
+
+START_TEST(simulated_memory_keeps_what_guests_leave_until_it_is_zeroed)
+{
+	g_auto(TempFile) temp = temp_file();
+
+	check_zeroing(NULL);
+	check_zeroing(temp.file);
+}
+END_TEST
+
+START_TEST(simulated_memory_in_a_file_is_seen_by_all)
+{
+	g_auto(TempFile) temp = temp_file();
+	g_autofree char *memory = g_strconcat(temp.file, "-memory", NULL);
+	g_autoptr(DaxcKernel) one = open_sim(temp.file);
+	g_autoptr(DaxcKernel) two = open_sim(temp.file);
+	GStatBuf st;
+
+	carve_ok(one, GIB, "5+1", "dax0.1");
+	zero_ok(one, "dax0.1", 0, GIB);
+	/* Only who writes needs it. */
+	ck_assert(!g_file_test(memory, G_FILE_TEST_EXISTS));
+	dirty(one, 5 * GIB, 2 * MIB);
+	ck_assert_int_eq(g_stat(memory, &st), 0);
+	ck_assert_int_eq(st.st_mode & 0777, 0600);
+	ck_assert_int_lt(st.st_blocks * 512, MIB);
+	ck_assert_uint_eq(count_dirt(two, 5 * GIB, 2 * MIB), 3);
+	zero_ok(two, "dax0.1", 0, GIB);
+	ck_assert_uint_eq(count_dirt(one, 5 * GIB, 2 * MIB), 0);
+}
+END_TEST
+
+START_TEST(simulated_memory_that_is_something_else_is_refused)
+{
+	g_auto(TempFile) temp = temp_file();
+	g_autofree char *memory = g_strconcat(temp.file, "-memory", NULL);
+	g_autoptr(DaxcKernel) kernel = open_sim(temp.file);
+	g_autoptr(GError) error = NULL;
+	guint64 offset;
+
+	carve_ok(kernel, GIB, "5+1", "dax0.1");
+	ck_assert_int_eq(symlink(temp.file, memory), 0);
+	ck_assert_int_eq(daxc_kernel_sim_memory(kernel, 5 * GIB, &offset, &error), -1);
+	unit_assert_error(error, DAXC_ERROR_FAILED, memory);
+	g_clear_error(&error);
+	ck_assert(!daxc_kernel_zero(kernel, "dax0.1", 0, GIB, NULL, NULL, &error));
+	unit_assert_error(error, DAXC_ERROR_FAILED, memory);
+	g_clear_error(&error);
+	ck_assert_int_eq(daxc_kernel_sim_memory(kernel, 4 * GIB - 1, &offset, &error),
+			 -1);
+	unit_assert_error(error, DAXC_ERROR_INVALID,
+			  "no region has memory at 0xffffffff");
+	g_clear_error(&error);
+	ck_assert(!daxc_kernel_sim_poison(kernel, 16 * GIB, &error));
+	unit_assert_error(error, DAXC_ERROR_INVALID, "no region");
+}
+END_TEST
+
+START_TEST(parts_that_cannot_be_are_not_zeroed)
+{
+	static const guint64 cases[][2] = {
+		{0, 0},		{0, 3 * GIB},	{GIB, 2 * GIB},
+		{2 * GIB, GIB}, {0, 2 * MIB},	{2 * MIB, GIB},
+		{0 - GIB, GIB}, {GIB, 0 - GIB}, {0, G_MAXUINT64},
+	};
+	g_autoptr(DaxcKernel) kernel = open_sim(NULL);
+
+	carve_ok(kernel, GIB, "5+1,7+1", "dax0.1");
+	dirty(kernel, 5 * GIB, 2 * MIB);
+	/* Nothing of it reaches the backend. */
+	daxc_kernel_sim_fail(kernel, 0, EIO);
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(GError) error = NULL;
+		guint64 bad = 1;
+
+		ck_assert(!daxc_kernel_zero(kernel, "dax0.1", cases[i][0], cases[i][1],
+					    NULL, &bad, &error));
+		unit_assert_error(error, DAXC_ERROR_INVALID, "of dax0.1");
+		ck_assert_uint_eq(bad, 1);
+	}
+	ck_assert_uint_eq(count_dirt(kernel, 5 * GIB, 2 * MIB), 3);
+}
+END_TEST
+
+/* Mainline makes such an instance, and it maps memory of others. */
+START_TEST(an_instance_that_reaches_memory_of_others_is_not_zeroed)
+{
+	g_autoptr(DaxcKernel) kernel = open_sim(NULL);
+	g_autofree char *name = make(kernel, GIB);
+	g_autoptr(GError) error = NULL;
+
+	add(kernel, name, "M5122+1024");
+	step(kernel, kernel->ops->enable, name);
+	ck_assert(!daxc_kernel_zero(kernel, name, 0, GIB, NULL, NULL, &error));
+	unit_assert_error(error, DAXC_ERROR_INVALID,
+			  "cannot zero dax0.1: its range 0x140200000-0x1801fffff");
+}
+END_TEST
+
+START_TEST(poison_is_found_at_its_address_by_all)
+{
+	g_auto(TempFile) temp = temp_file();
+	g_autoptr(DaxcKernel) one = open_sim(temp.file);
+	g_autoptr(DaxcKernel) two = open_sim(temp.file);
+	const guint64 address = 5 * GIB + 3 * MIB + 77;
+	g_autoptr(GError) error = NULL;
+	guint64 bad = 0;
+
+	carve_ok(one, GIB, "7+1,5+1", "dax0.1");
+	dirty(one, 7 * GIB, 2 * MIB);
+	dirty(one, 5 * GIB, 8 * MIB);
+	ck_assert(daxc_kernel_sim_poison(one, address + MIB, &error));
+	ck_assert(daxc_kernel_sim_poison(one, address, &error));
+	ck_assert(!daxc_kernel_zero(two, "dax0.1", 0, 2 * GIB, NULL, &bad, &error));
+	unit_assert_error(error, DAXC_ERROR_MEMORY,
+			  "physical address 0x14030004d (in dax0.1)");
+	ck_assert_uint_eq(bad, GIB + 3 * MIB + 77);
+	g_clear_error(&error);
+	ck_assert_uint_eq(count_dirt(one, 7 * GIB, 2 * MIB), 0);
+	ck_assert_uint_eq(count_dirt(one, 5 * GIB, 8 * MIB), 5);
+	/* Another time, and not beside it. */
+	ck_assert(!daxc_kernel_zero(two, "dax0.1", GIB, GIB, NULL, NULL, &error));
+	unit_assert_error(error, DAXC_ERROR_MEMORY, "0x14030004d");
+	zero_ok(two, "dax0.1", 0, GIB);
+	ck_assert(daxc_kernel_destroy(two, "dax0.1", &error));
+	carve_ok(two, GIB, "6+1,4+1", "dax0.1");
+	zero_ok(two, "dax0.1", 0, 2 * GIB);
+}
+END_TEST
+
+static gboolean go_on_twice(guint64 done, gpointer data)
+{
+	guint *calls = data;
+
+	ck_assert_uint_eq(done, *calls * 2 * MIB);
+	return (*calls)++ < 2;
+}
+
+START_TEST(simulated_zeroing_can_be_stopped)
+{
+	g_autoptr(DaxcKernel) kernel = open_sim(NULL);
+	g_autoptr(GError) error = NULL;
+	guint calls = 0;
+	const DaxcScrubOptions options = {.proceed = go_on_twice, .data = &calls};
+	guint64 bad = 1;
+
+	carve_ok(kernel, 2 * MIB, "M5120+16", "dax0.1");
+	dirty(kernel, 5 * GIB, 16 * MIB);
+	ck_assert(
+		!daxc_kernel_zero(kernel, "dax0.1", 0, 16 * MIB, &options, &bad, &error));
+	unit_assert_error(error, DAXC_ERROR_CANCELED, "stopped");
+	ck_assert_uint_eq(bad, 1);
+	ck_assert_uint_eq(count_dirt(kernel, 5 * GIB, 16 * MIB), 13);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("kernel");
@@ -1286,5 +1524,14 @@ int main(void)
 	tcase_add_test(tcase, a_damaged_state_file_is_refused_and_kept);
 	tcase_add_test(tcase, a_state_file_that_cannot_be_written_changes_nothing);
 	tcase_add_test(tcase, a_region_that_became_ram_is_refused_with_the_remedy);
+	tcase_add_test(tcase, an_offset_finds_its_address_through_the_extents);
+	tcase_add_test(tcase,
+		       simulated_memory_keeps_what_guests_leave_until_it_is_zeroed);
+	tcase_add_test(tcase, simulated_memory_in_a_file_is_seen_by_all);
+	tcase_add_test(tcase, simulated_memory_that_is_something_else_is_refused);
+	tcase_add_test(tcase, parts_that_cannot_be_are_not_zeroed);
+	tcase_add_test(tcase, an_instance_that_reaches_memory_of_others_is_not_zeroed);
+	tcase_add_test(tcase, poison_is_found_at_its_address_by_all);
+	tcase_add_test(tcase, simulated_zeroing_can_be_stopped);
 	return unit_run(suite);
 }

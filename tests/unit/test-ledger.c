@@ -178,7 +178,7 @@ static void make_ledger(void)
 	g_autoptr(GError) error = NULL;
 
 	begin(ledger);
-	ck_assert(daxc_ledger_boot(ledger, BOOT, &error));
+	ck_assert(daxc_ledger_boot(ledger, BOOT, NULL, &error));
 	insert(ledger, carving);
 	ck_assert(daxc_ledger_mark(ledger, 9 * GIB, GIB, DAXC_GRANULE_DIRTY, &error));
 	commit(ledger);
@@ -1268,25 +1268,25 @@ START_TEST(a_reboot_forgets_and_soils)
 	g_autoptr(GError) error = NULL;
 
 	begin(ledger);
-	ck_assert(daxc_ledger_boot(ledger, BOOT, &error));
+	ck_assert(daxc_ledger_boot(ledger, BOOT, NULL, &error));
 	insert(ledger, old);
 	set(&recent->boot_id, NEXT_BOOT);
 	insert(ledger, recent);
 	assert_mark(ledger, 6 * GIB, GIB, DAXC_GRANULE_BAD);
 	assert_mark(ledger, 10 * GIB, GIB, DAXC_GRANULE_CLEAN);
 	assert_mark(ledger, 11 * GIB, GIB, DAXC_GRANULE_BAD);
-	ck_assert(daxc_ledger_boot(ledger, BOOT, &error));
+	ck_assert(daxc_ledger_boot(ledger, BOOT, NULL, &error));
 	ck_assert_uint_eq(count(ledger), 2);
 	ck_assert_uint_eq(state_at(ledger, 10), DAXC_GRANULE_CLEAN);
 
-	ck_assert(daxc_ledger_boot(ledger, NEXT_BOOT, &error));
+	ck_assert(daxc_ledger_boot(ledger, NEXT_BOOT, NULL, &error));
 	ck_assert_uint_eq(count(ledger), 1);
 	ck_assert_uint_eq(state_at(ledger, 4), DAXC_GRANULE_DIRTY);
 	ck_assert_uint_eq(state_at(ledger, 6), DAXC_GRANULE_BAD);
 	ck_assert_uint_eq(state_at(ledger, 8), DAXC_GRANULE_HELD);
 	ck_assert_uint_eq(state_at(ledger, 10), DAXC_GRANULE_DIRTY);
 	ck_assert_uint_eq(state_at(ledger, 11), DAXC_GRANULE_BAD);
-	ck_assert(!daxc_ledger_boot(ledger, "", &error));
+	ck_assert(!daxc_ledger_boot(ledger, "", NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_INVALID, "boot id");
 }
 END_TEST
@@ -1305,7 +1305,7 @@ START_TEST(changes_need_a_transaction)
 	ck_assert(!daxc_ledger_update(ledger, carving, NULL));
 	ck_assert(!daxc_ledger_remove(ledger, 1, DAXC_GRANULE_CLEAN, NULL));
 	ck_assert(!daxc_ledger_mark(ledger, GIB, GIB, DAXC_GRANULE_DIRTY, NULL));
-	ck_assert(!daxc_ledger_boot(ledger, BOOT, NULL));
+	ck_assert(!daxc_ledger_boot(ledger, BOOT, NULL, NULL));
 	ck_assert(!daxc_ledger_commit(ledger, &error));
 	unit_assert_error(error, DAXC_ERROR_LEDGER, "no transaction is open");
 	g_clear_error(&error);
@@ -1331,7 +1331,7 @@ START_TEST(rollback_leaves_no_trace)
 	insert(ledger, carving);
 	ck_assert(daxc_ledger_remove(ledger, 1, DAXC_GRANULE_CLEAN, &error));
 	assert_mark(ledger, 20 * GIB, GIB, DAXC_GRANULE_BAD);
-	ck_assert(daxc_ledger_boot(ledger, NEXT_BOOT, &error));
+	ck_assert(daxc_ledger_boot(ledger, NEXT_BOOT, NULL, &error));
 	daxc_ledger_rollback(ledger);
 	ck_assert_uint_eq(count(ledger), 1);
 	ck_assert_uint_eq(state_at(ledger, 4), DAXC_GRANULE_HELD);
@@ -1339,7 +1339,7 @@ START_TEST(rollback_leaves_no_trace)
 	ck_assert_uint_eq(state_at(ledger, 20), UNKNOWN);
 	/* Its boot is the old one again. */
 	begin(ledger);
-	ck_assert(daxc_ledger_boot(ledger, BOOT, &error));
+	ck_assert(daxc_ledger_boot(ledger, BOOT, NULL, &error));
 	commit(ledger);
 	ck_assert_uint_eq(count(ledger), 1);
 }
@@ -2251,7 +2251,7 @@ static void step(DaxcLedger *ledger, struct model **model, GRand *random)
 	} else {
 		const char *boot = random_boot(random);
 
-		ck_assert(daxc_ledger_boot(ledger, boot, NULL));
+		ck_assert(daxc_ledger_boot(ledger, boot, NULL, NULL));
 		model_boot(*model, boot);
 	}
 }
@@ -2537,7 +2537,7 @@ START_TEST(a_copy_knows_that_it_is_older)
 	guint64 before, after;
 
 	begin(ledger);
-	ck_assert(daxc_ledger_boot(ledger, BOOT, NULL));
+	ck_assert(daxc_ledger_boot(ledger, BOOT, NULL, NULL));
 	ck_assert(daxc_ledger_serial(ledger, &before, NULL));
 	insert(ledger, carving);
 	ck_assert(daxc_ledger_serial(ledger, &after, NULL));
@@ -2609,7 +2609,7 @@ START_TEST(a_color_is_reserved_for_one_tenant)
 	g_autoptr(GError) error = NULL;
 
 	begin(ledger);
-	ck_assert(daxc_ledger_boot(ledger, BOOT, NULL));
+	ck_assert(daxc_ledger_boot(ledger, BOOT, NULL, NULL));
 	ck_assert(reserve(ledger, "red", 1, "02", &error));
 	ck_assert(reserve(ledger, "blue", 1, "3", &error));
 	ck_assert(reserve(ledger, "blue", 2, "0", &error));
@@ -2626,7 +2626,7 @@ START_TEST(a_color_is_reserved_for_one_tenant)
 	commit(ledger);
 	/* They outlive a boot. */
 	begin(ledger);
-	ck_assert(daxc_ledger_boot(ledger, "another", NULL));
+	ck_assert(daxc_ledger_boot(ledger, "another", NULL, NULL));
 	commit(ledger);
 	assert_reserved(ledger, "blue@1:3 red@1:4 blue@2:0");
 	begin(ledger);

@@ -176,6 +176,7 @@ typedef struct {
 	guint64 rate;
 	double begin;
 	double stopped;
+	double nap;
 	GThread *thread;
 	guint cpu;
 } Watch;
@@ -197,7 +198,7 @@ START_TEST(memory_that_fails_in_the_middle_of_the_work_stops_all_threads)
 	int fd = make_memory(32 * MIB);
 	Watch watch = {.fd = fd, .end = 5 * MIB};
 	const DaxcScrubOptions options = {
-		.threads = 4, .rate = 64 * MIB, .proceed = truncate_it, .data = &watch};
+		.threads = 4, .rate = 16 * MIB, .proceed = truncate_it, .data = &watch};
 	double begin = seconds(CLOCK_MONOTONIC);
 	guint64 bad = 0;
 	g_autoptr(GError) error = NULL;
@@ -207,7 +208,7 @@ START_TEST(memory_that_fails_in_the_middle_of_the_work_stops_all_threads)
 	ck_assert_uint_ge(bad, 5 * MIB);
 	ck_assert_uint_lt(bad, 32 * MIB);
 	ck_assert_uint_eq(bad % 4096, 0);
-	ck_assert(seconds(CLOCK_MONOTONIC) - begin < 0.45);
+	ck_assert(seconds(CLOCK_MONOTONIC) - begin < 1.2);
 	ck_assert_uint_eq(count_left(), 0);
 	close(fd);
 }
@@ -332,6 +333,10 @@ static gboolean watch_it(guint64 done, gpointer data)
 		ck_assert_msg((double)done <= (double)watch->rate * (elapsed + 0.03),
 			      "%" G_GUINT64_FORMAT " bytes after %.3f s", done, elapsed);
 	watch->done = done;
+	if (watch->calls == 2 && watch->nap > 0) {
+		g_usleep((gulong)(watch->nap * 1e6));
+		watch->begin += watch->nap;
+	}
 	if (++watch->calls != watch->stop_at)
 		return TRUE;
 	watch->stopped = seconds(CLOCK_MONOTONIC);
@@ -381,8 +386,8 @@ START_TEST(who_says_stop_does_not_wait_for_the_rate)
 		ck_assert(!daxc_scrub_fd(fd, 0, 64 * MIB, ALIGN, &options, NULL, &error));
 		unit_assert_error(error, DAXC_ERROR_CANCELED, "stopped after 32768 of");
 		ck_assert_uint_eq(watch.calls, 6);
-		ck_assert(watch.stopped - watch.begin < 0.1 * 6 + 0.2);
-		ck_assert(seconds(CLOCK_MONOTONIC) - watch.stopped < 0.2);
+		ck_assert(watch.stopped - watch.begin < 0.1 * 6 + 1);
+		ck_assert(seconds(CLOCK_MONOTONIC) - watch.stopped < 1);
 		ck_assert_uint_eq(count_zeros(fd, 64 * MIB), 65536);
 		ck_assert_uint_eq(count_left(), 0);
 		close(fd);
@@ -407,12 +412,29 @@ START_TEST(the_rate_is_kept_evenly_by_all_threads_and_without_spinning)
 		ck_assert(daxc_scrub_fd(fd, 0, 32 * MIB, ALIGN, &options, NULL, &error));
 		took = seconds(CLOCK_MONOTONIC) - watch.begin;
 		cpu = seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu;
-		ck_assert_msg(took > 0.47 && took < 1.5, "%.3f s", took);
-		ck_assert_msg(cpu < 0.5 * took, "%.3f s of CPU in %.3f s", cpu, took);
+		ck_assert_msg(took > 0.47 && took < 5, "%.3f s", took);
+		ck_assert_msg(cpu < 0.25 * took, "%.3f s of CPU in %.3f s", cpu, took);
 		ck_assert_uint_ge(watch.calls, 5);
 		ck_assert_uint_eq(count_zeros(fd, 32 * MIB), 32 * MIB);
 		close(fd);
 	}
+}
+END_TEST
+
+/* What was not used is lost: guests that had a rest do not get it all at once. */
+START_TEST(the_rate_is_not_made_up_for_after_a_pause)
+{
+	int fd = make_memory(32 * MIB);
+	Watch watch = watch_new(64 * MIB, 0);
+	const DaxcScrubOptions options = {
+		.threads = 1, .rate = watch.rate, .proceed = watch_it, .data = &watch};
+	g_autoptr(GError) error = NULL;
+
+	watch.nap = 0.3;
+	watch.begin = seconds(CLOCK_MONOTONIC);
+	ck_assert(daxc_scrub_fd(fd, 0, 32 * MIB, ALIGN, &options, NULL, &error));
+	ck_assert_uint_gt(watch.calls, 3);
+	close(fd);
 }
 END_TEST
 
@@ -570,15 +592,16 @@ static void send_bus(int number)
 	syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), SIGBUS, &info);
 }
 
-/* Zeroes with signals of a kind coming in until there is an error, for 2 s at most. */
-static void scrub_under_signals(int code, GError **error)
+/* Zeroes with signals of a kind coming in until @enough of them went to their handler,
+ * or there is an error; for 20 s at most. */
+static void scrub_under_signals(int code, int enough, GError **error)
 {
 	const struct itimerval often = {{0, 1000}, {0, 1000}}, never = {0};
 	const DaxcScrubOptions options = {.threads = 1};
 	struct sigaction bus = {.sa_handler = their_handler};
 	struct sigaction alarms = {.sa_handler = send_bus, .sa_flags = SA_RESTART};
 	struct sigaction before_bus, before_alarms, after;
-	double end = seconds(CLOCK_MONOTONIC) + 2;
+	double end = seconds(CLOCK_MONOTONIC) + 20;
 	int fd = make_memory(SIZE);
 	gboolean ok = TRUE;
 
@@ -587,7 +610,7 @@ static void scrub_under_signals(int code, GError **error)
 	sigaction(SIGBUS, &bus, &before_bus);
 	sigaction(SIGALRM, &alarms, &before_alarms);
 	setitimer(ITIMER_REAL, &often, NULL);
-	while (ok && theirs < 20 && seconds(CLOCK_MONOTONIC) < end)
+	while (ok && theirs < enough && seconds(CLOCK_MONOTONIC) < end)
 		ok = daxc_scrub_fd(fd, 0, SIZE, ALIGN, &options, NULL, error);
 	setitimer(ITIMER_REAL, &never, NULL);
 	sigaction(SIGALRM, &before_alarms, NULL);
@@ -600,7 +623,7 @@ START_TEST(the_handler_that_was_there_gets_what_is_not_ours)
 {
 	g_autoptr(GError) error = NULL;
 
-	scrub_under_signals(SI_QUEUE, &error);
+	scrub_under_signals(SI_QUEUE, 20, &error);
 	unit_assert_no_error(error);
 	ck_assert_int_gt(theirs, 0);
 }
@@ -611,7 +634,7 @@ START_TEST(a_signal_of_the_kernel_without_an_address_is_about_what_we_touch)
 {
 	g_autoptr(GError) error = NULL;
 
-	scrub_under_signals(SI_KERNEL, &error);
+	scrub_under_signals(SI_KERNEL, G_MAXINT, &error);
 	unit_assert_error(error, DAXC_ERROR_MEMORY, "cannot be accessed");
 }
 END_TEST
@@ -667,6 +690,7 @@ int main(void)
 	tcase_add_test(tcase, who_says_stop_does_not_wait_for_the_rate);
 	tcase_add_test(tcase,
 		       the_rate_is_kept_evenly_by_all_threads_and_without_spinning);
+	tcase_add_test(tcase, the_rate_is_not_made_up_for_after_a_pause);
 	tcase_add_test(tcase, threads_run_near_the_memory_and_get_no_signals);
 	tcase_add_test(tcase, cpus_that_are_not_allowed_are_not_used);
 	tcase_add_test(tcase, where_there_can_be_no_more_threads_fewer_do_it);

@@ -4,6 +4,7 @@
 #include "host-fixture.h"
 
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -338,6 +339,8 @@ static Other scrub_elsewhere(const Fixture *f, gboolean obedient)
 		DaxcScrub scrub = {.progress = dawdle, .data = &ends[1]};
 		DaxcHost *host = open_host(f, TRUE);
 
+		/* Also when a test fails. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		signal(SIGTERM, obedient ? on_term : SIG_IGN);
 		_exit(daxc_host_scrub(host, &scrub, NULL) ? 0 : 1);
 	}

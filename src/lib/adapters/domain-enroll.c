@@ -366,9 +366,10 @@ static gboolean set_launcher(const Domain *domain, GArray *edits, GError **error
 			domain, error,
 			"the domain has no <emulator>: libvirt gives it one when "
 			"it is defined");
-	if (domain_is_launcher(emulator))
-		return TRUE;
 	at = emulator_name_at(domain, emulator);
+	/* What cannot be taken out again is not put in. */
+	if (at != 0 && domain_is_launcher(emulator))
+		return TRUE;
 	if (at == 0 || !g_str_has_prefix(name, QEMU_PREFIX))
 		return domain_fail(domain, error,
 				   "its emulator %s is not plainly a QEMU (" QEMU_PREFIX

@@ -165,27 +165,23 @@ static GPtrArray *mainline_holders(DaxcKernel *kernel, const char *name, GError 
 	return daxc_holders(major, minor, error);
 }
 
-/* Device numbers of all instances, bound or not, each with its name. */
-static GHashTable *read_devices(guint *major, GError **error)
+/* Names by minor, also of instances that are not bound: a device outlives its driver
+ * in the processes that have it open. One that has gone meanwhile has none. */
+static GHashTable *read_minors(const GPtrArray *instances, guint *major)
 {
-	g_autoptr(GPtrArray) instances = daxc_sysfs_instances("", error);
-	g_autoptr(GHashTable) names = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	GHashTable *names = g_hash_table_new(NULL, NULL);
 
-	if (!instances)
-		return NULL;
 	for (guint i = 0; i < instances->len; i++) {
-		DaxcInstance *instance = instances->pdata[i];
+		const DaxcInstance *instance = instances->pdata[i];
+		guint minor = instance->minor;
 
-		/* Its device outlives its driver in the processes that have it open. */
-		if (instance->major == 0 &&
-		    !daxc_sysfs_devno("", instance->name, &instance->major,
-				      &instance->minor, error))
-			return NULL;
-		*major = instance->major;
-		g_hash_table_insert(names, GUINT_TO_POINTER(instance->minor),
-				    g_strdup(instance->name));
+		if (instance->major != 0)
+			*major = instance->major;
+		else if (!daxc_sysfs_devno("", instance->name, major, &minor, NULL))
+			continue;
+		g_hash_table_insert(names, GUINT_TO_POINTER(minor), instance->name);
 	}
-	return g_steal_pointer(&names);
+	return names;
 }
 
 /* Of a static region, which is somebody else's. */
@@ -198,15 +194,14 @@ static gboolean is_other_device(const DaxcProcess *process)
 }
 
 /* All of device-dax has one major number. */
-static GPtrArray *mainline_processes(DaxcKernel *kernel, GError **error)
+static GPtrArray *mainline_processes(DaxcKernel *kernel, const GPtrArray *instances,
+				     GError **error)
 {
 	guint major = 0;
-	g_autoptr(GHashTable) names = read_devices(&major, error);
+	g_autoptr(GHashTable) names = read_minors(instances, &major);
 	g_autoptr(GPtrArray) processes = NULL;
 
-	if (!names)
-		return NULL;
-	if (nothing_is_open() || g_hash_table_size(names) == 0)
+	if (nothing_is_open() || major == 0)
 		return g_ptr_array_new_with_free_func((GDestroyNotify)daxc_process_free);
 	processes = daxc_holders_all(major, error);
 	if (!processes)

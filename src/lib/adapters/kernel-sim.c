@@ -995,7 +995,8 @@ static DaxcProcess *parse_holder(const char *instance, const char *text)
 	return process;
 }
 
-static GPtrArray *sim_processes(DaxcKernel *kernel, GError **error)
+static GPtrArray *sim_processes(DaxcKernel *kernel, const GPtrArray *instances,
+				GError **error)
 {
 	Sim *sim = sim_of(kernel);
 	GPtrArray *processes;

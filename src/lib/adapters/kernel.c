@@ -564,9 +564,10 @@ GPtrArray *daxc_kernel_holders(DaxcKernel *kernel, const char *name, GError **er
 	return kernel->ops->holders(kernel, name, error);
 }
 
-GPtrArray *daxc_kernel_processes(DaxcKernel *kernel, GError **error)
+GPtrArray *daxc_kernel_processes(DaxcKernel *kernel, const GPtrArray *instances,
+				 GError **error)
 {
-	return kernel->ops->processes(kernel, error);
+	return kernel->ops->processes(kernel, instances, error);
 }
 
 /* ---- single steps, each read back ---- */
@@ -1056,6 +1057,26 @@ static gboolean check_part(const DaxcInstance *instance, guint64 offset, guint64
 	return FALSE;
 }
 
+/* Mainline maps whole pages of that size, and so what is beside misaligned ranges. */
+static gboolean check_aligned(const DaxcInstance *instance, GError **error)
+{
+	for (guint i = 0; i < instance->extents->len; i++) {
+		const DaxcExtent *extent =
+			&g_array_index(instance->extents, DaxcExtent, i);
+		g_autofree char *range = extent_format(extent);
+
+		if ((extent->start | extent->size) % instance->align == 0)
+			continue;
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+			    "cannot zero %s: its range %s is no multiple of its align, "
+			    "%" G_GUINT64_FORMAT ", so that memory of others could be "
+			    "zeroed; destroy it (`daxctl destroy-device %s`)",
+			    instance->name, range, instance->align, instance->name);
+		return FALSE;
+	}
+	return TRUE;
+}
+
 /* What failed is in the machine at its physical address. */
 static void say_address(const DaxcInstance *instance, guint64 bad, GError **error)
 {
@@ -1076,7 +1097,7 @@ gboolean daxc_kernel_zero(DaxcKernel *kernel, const char *name, guint64 offset,
 		return FALSE;
 	if (g_strcmp0(instance->driver, DAXC_DRIVER_DEVDAX) != 0)
 		return daxc_kernel_refused(error, DAXC_STEP_ZERO, name, ENXIO);
-	if (!check_part(instance, offset, size, error))
+	if (!check_part(instance, offset, size, error) || !check_aligned(instance, error))
 		return FALSE;
 	if (kernel->ops->zero(kernel, name, offset, size, options, &at, error))
 		return TRUE;

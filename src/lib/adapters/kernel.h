@@ -39,7 +39,7 @@ typedef struct DaxcKernel DaxcKernel;
  *   instance open or mapped: "qemu-system-x86 (1234)"; an error when one of them
  *   could not be looked into
  * @processes: (element-type DaxcProcess): the same for all instances at once, and
- *   for devices that are none any more
+ *   for devices that are none any more; takes what @instances gave
  *
  * A backend does exactly one step a call and does not verify: kernel.c does.
  */
@@ -63,7 +63,8 @@ typedef struct {
 			 guint64 size, const DaxcScrubOptions *options, guint64 *bad,
 			 GError **error);
 	GPtrArray *(*holders)(DaxcKernel *kernel, const char *name, GError **error);
-	GPtrArray *(*processes)(DaxcKernel *kernel, GError **error);
+	GPtrArray *(*processes)(DaxcKernel *kernel, const GPtrArray *instances,
+				GError **error);
 } DaxcKernelOps;
 
 /* A backend's struct begins with this one. */
@@ -175,10 +176,16 @@ DaxcInstance *daxc_kernel_instance(DaxcKernel *kernel, const char *name, GError 
  * cannot be looked into. DMA that is still pinned (VFIO) is not seen. */
 GPtrArray *daxc_kernel_holders(DaxcKernel *kernel, const char *name, GError **error);
 
-/* Returns: (transfer full) (element-type DaxcProcess): the same for all instances in
- * one pass, by pid; also who has a device open that is no instance any more. Devices
- * of static regions are left out. */
-GPtrArray *daxc_kernel_processes(DaxcKernel *kernel, GError **error);
+/**
+ * daxc_kernel_processes:
+ * @instances: (element-type DaxcInstance): as they were found a moment ago
+ *
+ * Returns: (transfer full) (element-type DaxcProcess): the same for all instances in
+ *   one pass, by pid; also who has a device open that is no instance any more.
+ *   Devices of static regions, and those made since, are left out.
+ */
+GPtrArray *daxc_kernel_processes(DaxcKernel *kernel, const GPtrArray *instances,
+				 GError **error);
 
 /*
  * The functions below change things. Instance numbers are reused at once, lowest
@@ -230,7 +237,8 @@ gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, GError **erro
  * and stays.
  *
  * Fails before anything is written with DAXC_ERROR_NOT_FOUND, DAXC_ERROR_KERNEL when
- * it is not enabled, DAXC_ERROR_INVALID on a range that cannot be; later with
+ * it is not enabled, DAXC_ERROR_INVALID on a range that cannot be, and on an instance
+ * with misaligned extents, which reaches memory of others; later with
  * DAXC_ERROR_MEMORY (the message has the physical address), DAXC_ERROR_CANCELED, and
  * DAXC_ERROR_FAILED when the memory cannot be mapped or was taken away.
  */

@@ -934,19 +934,23 @@ static gboolean run_for_boot(DaxcLedger *ledger, enum sql which, const char *boo
 	return ledger_finish(ledger, stmt, "note the boot", error);
 }
 
-static gboolean note_boot(DaxcLedger *ledger, const char *boot_id, GError **error)
+static gboolean note_boot(DaxcLedger *ledger, const char *boot_id, gboolean *changed,
+			  GError **error)
 {
 	gboolean last;
 
 	if (!is_last_boot(ledger, boot_id, &last, error))
 		return FALSE;
+	if (changed)
+		*changed = !last;
 	return last || (run_for_boot(ledger, SQL_FREE_OTHER_BOOTS, boot_id, error) &&
 			run_for_boot(ledger, SQL_REMOVE_OTHER_BOOTS, boot_id, error) &&
 			ledger_run(ledger, SQL_SOIL, "note the boot", error) &&
 			run_for_boot(ledger, SQL_SET_BOOT, boot_id, error));
 }
 
-gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, GError **error)
+gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, gboolean *changed,
+			  GError **error)
 {
 	if (!is_id(boot_id)) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
@@ -955,7 +959,7 @@ gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, GError **erro
 		return FALSE;
 	}
 	return ledger_enter_change(ledger, error) &&
-	       ledger_leave(ledger, note_boot(ledger, boot_id, error), error);
+	       ledger_leave(ledger, note_boot(ledger, boot_id, changed, error), error);
 }
 
 gboolean daxc_ledger_serial(DaxcLedger *ledger, guint64 *serial, GError **error)

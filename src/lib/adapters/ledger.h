@@ -178,12 +178,14 @@ gboolean daxc_ledger_set_serial(DaxcLedger *ledger, guint64 serial, GError **err
 
 /**
  * daxc_ledger_boot:
+ * @changed: (out) (optional): it is another than the ledger's last
  *
  * Notes the boot we are in. When it is another than the ledger's last, every
  * granule that was CLEAN or HELD is DIRTY from now on and every carving of
  * another boot is removed, for the kernel has forgotten it.
  */
-gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, GError **error);
+gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, gboolean *changed,
+			  GError **error);
 
 /* Tells whether another process has committed anything since: @version then differs. */
 gboolean daxc_ledger_version(DaxcLedger *ledger, gint64 *version, GError **error);

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include <daxcolor/error.h>
-#include <daxcolor/size.h>
 
 /**
  * Search: whose is this instance?
@@ -19,21 +18,10 @@
 typedef struct {
 	const GPtrArray *guests;
 	const DaxcInstance *instance;
-	const DaxcRequest *guest;
+	const DaxcAuditGuest *guest;
 	guint cell;
 	guint answers;
 } Search;
-
-static gboolean has_cell(const DaxcRequest *guest, guint id)
-{
-	for (guint i = 0; i < guest->cells->len; i++) {
-		const DaxcCellRequest *cell = g_ptr_array_index(guest->cells, i);
-
-		if (cell->id == id)
-			return TRUE;
-	}
-	return FALSE;
-}
 
 static void match_node(const DaxcNode *node, gpointer data)
 {
@@ -43,11 +31,11 @@ static void match_node(const DaxcNode *node, gpointer data)
 	    node->minor != search->instance->minor)
 		return;
 	for (guint i = 0; i < search->guests->len; i++) {
-		const DaxcRequest *guest = g_ptr_array_index(search->guests, i);
+		const DaxcAuditGuest *guest = g_ptr_array_index(search->guests, i);
 
-		if (guest->live_id != node->id ||
+		if (guest->id != node->id || !guest->tenant ||
 		    !daxc_node_directory_fits(node, guest->name) ||
-		    !has_cell(guest, node->cell))
+		    node->cell >= guest->cells)
 			continue;
 		search->guest = guest;
 		search->cell = node->cell;

@@ -269,6 +269,19 @@ static gboolean judge_dev_node(Nodes *nodes, int dir, const char *name, GError *
 	return TRUE;
 }
 
+/* Of a carving whose instance was unbound: its device has no number to compare. */
+static gboolean is_of_unbound(const DaxcLook *look, const char *path)
+{
+	for (guint i = 0; i < look->carvings->len; i++) {
+		const DaxcAuditInstance *row = daxc_look_found(look, i);
+
+		if (row && row->instance->major == 0 &&
+		    daxc_look_node_fits(look, path, g_ptr_array_index(look->carvings, i)))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 /* In a guest's memory directory: nodes of its own cells only. */
 static gboolean judge_guest_node(Nodes *nodes, int dir, const char *name,
 				 const char *path, GError **error)
@@ -285,6 +298,8 @@ static gboolean judge_guest_node(Nodes *nodes, int dir, const char *name,
 	     !g_str_has_prefix(name, DAXC_NODE_PREFIX)))
 		return TRUE;
 	row = row_behind(nodes, &st);
+	if (!row && is_of_unbound(look, path))
+		return TRUE;
 	/* Whose it is cannot be told without a ledger. */
 	if (row && !row->carving && !daxc_look_has_ledger(look))
 		return TRUE;

@@ -240,7 +240,7 @@ static gboolean read_kernel(DaxcLook *look, GError **error)
 	g_ptr_array_set_free_func(instances, NULL);
 	for (guint i = 0; i < instances->len; i++)
 		add_instance(look, g_ptr_array_index(instances, i));
-	look->processes = daxc_kernel_processes(look->host->kernel, error);
+	look->processes = daxc_kernel_processes(look->host->kernel, instances, error);
 	return look->processes != NULL;
 }
 

@@ -113,9 +113,19 @@ typedef struct {
 	GPtrArray *report;
 } Sweep;
 
-/* The node of a running guest leads to exactly what its carving holds. */
-static gboolean is_in_use(const DaxcSnapshot *snapshot, const DaxcNode *node)
+/*
+ * The node of a running guest leads to exactly what its carving holds. One that
+ * leads to an instance which no carving explains is left: it may be a guest's whose
+ * record was lost, and the only trace of it.
+ */
+static gboolean may_stay(const DaxcSnapshot *snapshot, const DaxcNode *node)
 {
+	for (guint i = 0; i < snapshot->unknown->len; i++) {
+		const DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
+
+		if (instance->major == node->major && instance->minor == node->minor)
+			return TRUE;
+	}
 	for (guint i = 0; i < snapshot->carvings->len; i++) {
 		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
 		const DaxcInstance *instance = g_ptr_array_index(snapshot->found, i);
@@ -132,7 +142,7 @@ static void sweep_node(const DaxcNode *node, gpointer data)
 {
 	Sweep *sweep = data;
 
-	if (is_in_use(sweep->snapshot, node))
+	if (may_stay(sweep->snapshot, node))
 		return;
 	if (unlinkat(node->dir, node->name, 0) == 0)
 		daxc_report(sweep->report,

@@ -8,6 +8,7 @@
 #include "adapters/scrub.h"
 #include "core/layout.h"
 
+#include <daxcolor/audit.h>
 #include <daxcolor/host.h>
 
 G_BEGIN_DECLS

@@ -15,6 +15,8 @@
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
 
+#include "adapters/holders.h"
+
 void daxc_sign(const DaxcHost *host, DaxcCarving *carving)
 {
 	carving->pid = getpid();
@@ -43,9 +45,37 @@ static char *whose(const DaxcCarving *carving)
 	return g_strdup_printf("guest %s cell %u", carving->name, carving->plan->cell);
 }
 
+/* What a process that has host devices may still reach by DMA, though it has neither
+ * open nor mapped what it was given: the kernel waits for no pins. */
+static gboolean check_dma(const DaxcHost *host, const DaxcCarving *carving,
+			  GError **error)
+{
+	static const char *const vfio[] = {"/dev/vfio/", "anon_inode:[vfio", "/dev/iommu",
+					   "anon_inode:[iommufd", NULL};
+	g_autoptr(GPtrArray) holders = NULL;
+
+	if (host->described || carving->state == DAXC_CARVING_SCRUBBING ||
+	    !g_file_test("/dev/vfio", G_FILE_TEST_EXISTS))
+		return TRUE;
+	holders = daxc_guest_holders(carving->uuid, vfio, error);
+	if (!holders || holders->len == 0)
+		return holders != NULL;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
+		    "its process %s still has host devices (VFIO), which may reach the "
+		    "memory; end that first",
+		    (const char *)g_ptr_array_index(holders, 0));
+	return FALSE;
+}
+
 gboolean daxc_take_back(DaxcHost *host, const DaxcCarving *carving,
 			const DaxcInstance *instance, GError **error)
 {
+	if (instance && !check_dma(host, carving, error)) {
+		g_autofree char *who = whose(carving);
+
+		g_prefix_error(error, "%s: ", who);
+		return FALSE;
+	}
 	if (instance && !daxc_kernel_destroy(host->kernel, instance->name, error)) {
 		g_autofree char *who = whose(carving);
 
@@ -225,17 +255,21 @@ static gboolean soil_unknown(DaxcHost *host, const DaxcSnapshot *snapshot,
 	return TRUE;
 }
 
-/* In a transaction. Returns: (transfer full): how all is afterwards. */
+/* In a transaction. Returns: (transfer full): how all was before, which is how it is
+ * if nothing is reported. */
 static DaxcSnapshot *recover(DaxcHost *host, GPtrArray *report, GError **error)
 {
 	g_autoptr(DaxcSnapshot) snapshot = NULL;
+	gboolean booted;
 
-	if (!daxc_ledger_boot(host->ledger, host->boot_id, error) ||
+	if (!daxc_ledger_boot(host->ledger, host->boot_id, &booted, error) ||
 	    !check_serial(host, report, error))
 		return NULL;
 	snapshot = daxc_snapshot_new(host, error);
 	if (!snapshot)
 		return NULL;
+	if (booted)
+		daxc_sweep_nodes(host, snapshot, report);
 	for (guint i = 0; i < snapshot->carvings->len; i++) {
 		if (!recover_one(host, snapshot, i, report, error))
 			return NULL;
@@ -243,9 +277,17 @@ static DaxcSnapshot *recover(DaxcHost *host, GPtrArray *report, GError **error)
 	if (!soil_unknown(host, snapshot, report, error) ||
 	    !daxc_mark_failures(host, snapshot, FALSE, report, error))
 		return NULL;
-	if (report->len > 0)
-		return daxc_snapshot_new(host, error);
 	return g_steal_pointer(&snapshot);
+}
+
+/* What was done is committed; between that and the next transaction others have
+ * their turn, so everything is looked at again. */
+static DaxcSnapshot *begin_again(DaxcHost *host, GError **error)
+{
+	if (!daxc_ledger_commit(host->ledger, error) ||
+	    !daxc_ledger_begin(host->ledger, error))
+		return NULL;
+	return daxc_snapshot_new(host, error);
 }
 
 DaxcSnapshot *daxc_begin_recovered(DaxcHost *host, GPtrArray *report, GError **error)
@@ -258,8 +300,11 @@ DaxcSnapshot *daxc_begin_recovered(DaxcHost *host, GPtrArray *report, GError **e
 	snapshot = recover(host, done, error);
 	if (report)
 		g_ptr_array_extend(report, done, (GCopyFunc)(void *)g_strdup, NULL);
-	if (snapshot && (done->len == 0 || (daxc_ledger_commit(host->ledger, error) &&
-					    daxc_ledger_begin(host->ledger, error))))
+	if (snapshot && done->len > 0) {
+		daxc_snapshot_free(snapshot);
+		snapshot = begin_again(host, error);
+	}
+	if (snapshot)
 		return g_steal_pointer(&snapshot);
 	daxc_ledger_rollback(host->ledger);
 	return NULL;

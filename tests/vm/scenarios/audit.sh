@@ -210,16 +210,17 @@ check "without libvirtd: silence, and said" \
 start_libvirtd
 undone "that"
 
-# Stopped, it does not notice that its memory is gone.
+# Stopped, it does not notice that its memory is gone. There is no way back: when an
+# instance is bound again whose node was open, 6.12 panics as that node goes.
 kill -STOP "$(domain_pid blue)"
 unbind "$blue"
 check "an instance unbound under its guest is found" finds carving-not-enabled
-bind "$blue"
-kill -CONT "$(domain_pid blue)"
+kill -KILL "$(domain_pid blue)"
+check "when that guest has ended, the other stays" wait_domain blue 'shut off' 60
+wait_for 30 silent
 undone "that"
 
 destroy red
-destroy blue
 check "nothing is held" comes_to_nothing
 check "nothing runs any more: silence" silent
 undefine red

@@ -7,7 +7,7 @@ set -uo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 install_guest "$1"
-readonly CORRUPT=/sys/kernel/debug/hwpoison/corrupt-pfn GRANULE=$((64 << 20))
+readonly CORRUPT=/sys/kernel/debug/hwpoison/corrupt-pfn
 
 # fail_page ADDRESS: as the machine's own report of an uncorrectable error would.
 fail_page() {

@@ -14,6 +14,7 @@ readonly POINTS=$points_each
 readonly HOOK=/etc/libvirt/hooks/qemu.d/daxcolor REGION=/sys/bus/dax/devices/dax0.0
 readonly CHANGES=write,pwrite64,pwritev,fdatasync,fsync,ftruncate,fallocate,unlink,unlinkat,rename,renameat2,mkdir,mknodat,fchmod,fchown,utimensat
 readonly BOUND=2000
+# shellcheck disable=SC2054 # the comma is in a list of colors
 readonly CARVE=(daxcolor carve --size 256M --tenant red --node 1 --color-list 0,1
   --uuid "$(uuid_of victim)" --name victim)
 points=0 missed=0 slowest=0 walk=0 half=0

@@ -176,4 +176,18 @@ DaxcAudit *daxc_host_audit(DaxcHost *host, GPtrArray *guests, GError **error);
 void daxc_audit_free(DaxcAudit *audit);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcAudit, daxc_audit_free)
 
+/**
+ * daxc_host_adopt:
+ * @guests: (element-type DaxcAuditGuest): the running guests
+ * @report: (out) (transfer full) (element-type utf8): a sentence for each instance
+ *   that was, or could not be, adopted
+ *
+ * For a host that has lost its ledger: an instance that no carving explains is
+ * recorded as that of the running guest in whose memory directory its node is,
+ * when its memory is made of whole granules and nobody else's color is in it. All
+ * others are left as they are: nobody gets their memory or colors.
+ */
+gboolean daxc_host_adopt(DaxcHost *host, const GPtrArray *guests, GPtrArray **report,
+			 GError **error);
+
 G_END_DECLS

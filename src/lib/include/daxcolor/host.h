@@ -367,18 +367,4 @@ gboolean daxc_host_reserve(DaxcHost *host, const char *tenant, gint node, guint 
 /* Returns: (transfer full) (element-type DaxcReservation): by node. */
 GPtrArray *daxc_host_reservations(DaxcHost *host, GError **error);
 
-/**
- * daxc_host_adopt:
- * @guests: (element-type DaxcRequest): the running guests, with their live ids
- * @report: (out) (transfer full) (element-type utf8): a sentence for each instance
- *   that was, or could not be, adopted
- *
- * For a host that has lost its ledger: an instance that no carving explains is
- * recorded as that of the running guest in whose memory directory its node is,
- * when its memory is made of whole granules and nobody else's color is in it. All
- * others are left as they are: nobody gets their memory or colors.
- */
-gboolean daxc_host_adopt(DaxcHost *host, const GPtrArray *guests, GPtrArray **report,
-			 GError **error);
-
 G_END_DECLS
