@@ -116,9 +116,36 @@ keep_busy() {
   echo "# round $round: busy"
 }
 
-# stop_at VERB: carves or releases until a random state-changing system call is
+readonly CARVE=(daxcolor carve --size 256M --tenant red --node 1 --name stopped)
+
+# What there must be for VERB to have work.
+ready_for() {
+  case $1 in
+    carve) daxcolor release stopped ;;
+    release) "${CARVE[@]}" ;;
+    scrub) "${CARVE[@]}" && daxcolor release stopped ;;
+  esac >/dev/null 2>&1
+}
+
+# stop_at VERB: carves, releases or scrubs until a random state-changing system call is
 # done, and no further.
 stop_at() {
+  local verb=$1 calls name nth command=(daxcolor "$1")
+  [ "$verb" != carve ] || command=("${CARVE[@]}")
+  [ "$verb" != release ] || command+=(stopped)
+  ready_for "$verb"
+  strace -f -o /run/trace -e "trace=$CHANGES" "${command[@]}" >/dev/null 2>&1
+  ready_for "$verb"
+  mapfile -t calls < <(awk '$2 ~ /^[a-z0-9]+\(/ { sub(/\(.*/, "", $2); print $2, ++seen[$1 " " $2] }' /run/trace)
+  read -r name nth <<<"${calls[RANDOM % ${#calls[@]}]}"
+  printf '# round %s: %s stops after %s %s of %s calls\n' "$round" "$verb" "$name" "$nth" "${#calls[@]}"
+  rm /run/trace
+  strace -f -o /run/trace -e "trace=$CHANGES" -e "inject=$name:signal=STOP:when=$nth" \
+    "${command[@]}" >/dev/null 2>&1 &
+  check "round $round: $verb is stopped in the middle" wait_text /run/trace 'stopped by SIGSTOP' 30
+}
+
+at() {
   local verb=$1 calls name nth arguments=(carve --size 256M --tenant red --node 1 --name stopped)
   [ "$verb" = carve ] || arguments=(release stopped)
   [ "$verb" = carve ] || daxcolor carve --size 256M --tenant red --node 1 --name stopped >/dev/null
@@ -161,7 +188,9 @@ case $how in
     ;;
   stop)
     start red2
-    if ((RANDOM % 2)); then stop_at carve; else stop_at release; fi
+    verbs=(carve release)
+    ! knows scrub || verbs+=(scrub)
+    stop_at "${verbs[RANDOM % ${#verbs[@]}]}"
     reset_host
     ;;
 esac
