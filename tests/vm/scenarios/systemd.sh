@@ -57,6 +57,7 @@ first_life() {
 
 second_life() {
   local recovered started
+  check "after the reset: libvirtd runs" is_active libvirtd.service active
   check "after the reset: recovery succeeded" is_active daxcolor-recover.service active
   recovered=$(when daxcolor-recover.service ActiveEnterTimestampMonotonic)
   started=$(when libvirtd.service ExecMainStartTimestampMonotonic)
