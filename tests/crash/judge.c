@@ -446,6 +446,13 @@ gboolean judge_is_zero(Judge *judge, const char *state, const char *uuid)
 	return TRUE;
 }
 
+gboolean judge_poison(Judge *judge, const char *state, guint64 address)
+{
+	g_autoptr(Look) look = look_new(judge, state, FALSE);
+
+	return look->kernel && daxc_kernel_sim_poison(look->kernel, address, NULL);
+}
+
 /* ---- in words ---- */
 
 static void add_extents(GString *text, const GArray *extents)

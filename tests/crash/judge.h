@@ -40,6 +40,9 @@ gboolean judge_fill(Judge *judge, const char *state, const char *uuid, guint8 pa
 /* Returns: whether all memory of the guest holds zeros. */
 gboolean judge_is_zero(Judge *judge, const char *state, const char *uuid);
 
+/* Memory at @address fails whenever it is zeroed. */
+gboolean judge_poison(Judge *judge, const char *state, guint64 address);
+
 /* Returns: (transfer full): every instance of the kernel's, one a line. */
 char *judge_instances(Judge *judge, const char *state);
 
