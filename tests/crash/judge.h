@@ -29,9 +29,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Judge, judge_free)
 GPtrArray *judge_look(Judge *judge, const char *state, gboolean settled);
 
 /* Returns: (transfer full): every carving of @state with its instance and ranges, one
- * a line: what a guest can notice. (nullable) @uuid: of this guest only; (nullable)
- * @but: of all others. Ids, which are never reused, are not in it. */
-char *judge_carvings(Judge *judge, const char *state, const char *uuid, const char *but);
+ * a line, then what is reserved; (nullable) @uuid: this guest's carvings only. Ids,
+ * which are never used again, are not in it. */
+char *judge_carvings(Judge *judge, const char *state, const char *uuid);
 
 /* Plays a guest: writes @pattern at the beginning and the end of each of its
  * granules. Returns: FALSE when it has no memory. */

@@ -417,7 +417,7 @@ static guint cells_of(const StageGuest *guest)
 /* All its cells, or none; and what the next caller was asked for. */
 static void check_guest(Run *run, Point *point, const StageGuest *guest)
 {
-	g_autofree char *has = judge_carvings(run->judge, run->state, guest->uuid, NULL);
+	g_autofree char *has = judge_carvings(run->judge, run->state, guest->uuid);
 	g_autofree char *prepare = g_strconcat("hook prepare@", guest->name, NULL);
 	g_autofree char *release = g_strconcat("release UUID@", guest->name, NULL);
 	guint n = lines(has);
@@ -449,7 +449,7 @@ static void check(Run *run, Point *point, const StageGuest *caller)
 			check_guest(run, point, &guests[i]);
 			continue;
 		}
-		has = judge_carvings(run->judge, run->state, guests[i].uuid, NULL);
+		has = judge_carvings(run->judge, run->state, guests[i].uuid);
 		if (strcmp(has, point->others[i]) != 0)
 			complain(run, point, "guest %s had\n%sand has\n%s",
 				 guests[i].name, point->others[i], has);
@@ -501,7 +501,7 @@ static void look_undisturbed(Run *run, const struct operation *op, char **others
 	run->points = count_points(run, op->op);
 	step(run, "recover@");
 	for (guint i = 0; i < G_N_ELEMENTS(guests); i++)
-		others[i] = judge_carvings(run->judge, run->state, guests[i].uuid, NULL);
+		others[i] = judge_carvings(run->judge, run->state, guests[i].uuid);
 }
 
 static gboolean is_wanted(const Point *point, guint stride)
