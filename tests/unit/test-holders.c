@@ -261,6 +261,34 @@ START_TEST(one_pass_finds_every_device_of_every_process)
 }
 END_TEST
 
+static guint count_guest_holders(const char *uuid, const char *name)
+{
+	const char *const names[] = {"anon_inode:[none", name, NULL};
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) holders = daxc_guest_holders(uuid, names, &error);
+
+	unit_assert_no_error(error);
+	return holders->len;
+}
+
+START_TEST(what_a_guests_process_has_is_found_by_name)
+{
+	const char *uuid = "00000000-0000-4000-8000-00000000abcd";
+	const char *other = "00000000-0000-4000-8000-00000000abce";
+	pid_t qemu = start_qemu();
+	guint found = count_guest_holders(uuid, "/dev/fu");
+	guint others = count_guest_holders(other, "/dev/fu");
+	guint nothing = count_guest_holders(uuid, "/dev/vfio/");
+
+	end_group(qemu);
+	/* Its child has both, too, until it becomes another program. */
+	ck_assert_uint_ge(found, 1);
+	ck_assert_uint_eq(others, 0);
+	ck_assert_uint_eq(nothing, 0);
+	ck_assert_uint_eq(count_guest_holders(uuid, "/dev/fu"), 0);
+}
+END_TEST
+
 static int run_tests(void)
 {
 	Suite *suite = suite_create("holders");
@@ -271,6 +299,7 @@ static int run_tests(void)
 	tcase_add_test(tcase, a_thread_with_a_file_table_of_its_own_is_found);
 	tcase_add_test(tcase, this_process_is_left_out);
 	tcase_add_test(tcase, one_pass_finds_every_device_of_every_process);
+	tcase_add_test(tcase, what_a_guests_process_has_is_found_by_name);
 	tcase_add_test(tcase, a_process_that_cannot_be_looked_into_is_an_error);
 	return unit_run(suite);
 }

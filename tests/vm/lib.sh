@@ -46,6 +46,12 @@ pid_in() {
   [[ -s $1 ]] && cat "$1"
 }
 
+# reset_host: at once, as a watchdog would: nothing is written, nobody is told.
+reset_host() {
+  echo b >/proc/sysrq-trigger
+  sleep 60
+}
+
 # ---- device-dax ----
 
 # As a host for daxcolor must have it: regions whole and idle, kmem kept away.

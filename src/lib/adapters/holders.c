@@ -230,12 +230,11 @@ static gboolean look_at_process(pid_t pid, Search *search, GError **error)
 	return TRUE;
 }
 
-/* Adds to @holders what @pid has of what is looked for. */
-typedef gboolean (*Add)(pid_t pid, const Search *search, GPtrArray *holders,
-			GError **error);
+typedef gboolean (*Look)(pid_t pid, gpointer data, GPtrArray *holders, GError **error);
 
-/* The kernel lists processes in order of pid. */
-static gboolean look_at_all(Search *search, Add add, GPtrArray *holders, GError **error)
+/* Calls @look for every process but this one. The kernel lists them in order of pid. */
+static gboolean look_at_others(Look look, gpointer data, GPtrArray *holders,
+			       GError **error)
 {
 	g_autoptr(AutoDir) proc = opendir("/proc");
 	struct dirent *entry;
@@ -247,10 +246,7 @@ static gboolean look_at_all(Search *search, Add add, GPtrArray *holders, GError 
 		if (pid <= 0)
 			continue;
 		seen++;
-		if (pid == getpid())
-			continue;
-		if (!look_at_process(pid, search, error) ||
-		    (search->found->len > 0 && !add(pid, search, holders, error)))
+		if (pid != getpid() && !look(pid, data, holders, error))
 			return FALSE;
 	}
 	if (seen > 0)
@@ -260,10 +256,15 @@ static gboolean look_at_all(Search *search, Add add, GPtrArray *holders, GError 
 	return FALSE;
 }
 
-static gboolean add_description(pid_t pid, const Search *search, GPtrArray *holders,
+static gboolean look_for_device(pid_t pid, gpointer data, GPtrArray *holders,
 				GError **error)
 {
-	g_ptr_array_add(holders, describe(pid));
+	Search *search = data;
+
+	if (!look_at_process(pid, search, error))
+		return FALSE;
+	if (search->found->len > 0)
+		g_ptr_array_add(holders, describe(pid));
 	return TRUE;
 }
 
@@ -278,7 +279,7 @@ GPtrArray *daxc_holders(guint major, guint minor, GError **error)
 		.found = found,
 	};
 
-	if (!look_at_all(&search, add_description, holders, error))
+	if (!look_at_others(look_for_device, &search, holders, error))
 		return NULL;
 	return g_steal_pointer(&holders);
 }
@@ -365,6 +366,15 @@ static gboolean add_process(pid_t pid, const Search *search, GPtrArray *holders,
 	return TRUE;
 }
 
+static gboolean look_for_devices(pid_t pid, gpointer data, GPtrArray *holders,
+				 GError **error)
+{
+	Search *search = data;
+
+	return look_at_process(pid, search, error) &&
+	       (search->found->len == 0 || add_process(pid, search, holders, error));
+}
+
 GPtrArray *daxc_holders_all(guint major, GError **error)
 {
 	g_autoptr(GPtrArray) holders =
@@ -372,7 +382,73 @@ GPtrArray *daxc_holders_all(guint major, GError **error)
 	g_autoptr(GArray) found = g_array_new(FALSE, FALSE, sizeof(Find));
 	Search search = {.major = major, .any_minor = TRUE, .found = found};
 
-	if (!look_at_all(&search, add_process, holders, error))
+	if (!look_at_others(look_for_devices, &search, holders, error))
+		return NULL;
+	return g_steal_pointer(&holders);
+}
+
+/* ---- what else a guest's process has ---- */
+
+typedef struct {
+	const char *uuid;
+	const char *const *names;
+} Passed;
+
+static gboolean is_named(int dir, const char *link, const char *const *names)
+{
+	char target[256];
+	ssize_t n = readlinkat(dir, link, target, sizeof(target) - 1);
+
+	if (n < 0)
+		return FALSE;
+	target[n] = '\0';
+	for (; *names; names++) {
+		if (g_str_has_prefix(target, *names))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static gboolean has_named(pid_t pid, const char *const *names, gboolean *found,
+			  GError **error)
+{
+	g_autofree char *path = g_strdup_printf("/proc/%d/fd", pid);
+	g_autoptr(AutoDir) dir = opendir(path);
+	struct dirent *entry;
+
+	*found = FALSE;
+	if (!dir)
+		return is_over(errno) || cannot_look(error, pid, "fd", errno);
+	while (!*found && (errno = 0, entry = readdir(dir)))
+		*found = is_named(dirfd(dir), entry->d_name, names);
+	return *found || errno == 0 || is_over(errno) ||
+	       cannot_look(error, pid, "fd", errno);
+}
+
+static gboolean look_for_names(pid_t pid, gpointer data, GPtrArray *holders,
+			       GError **error)
+{
+	const Passed *passed = data;
+	g_autofree char *uuid = NULL;
+	gboolean over, found;
+
+	if (!read_uuid(pid, &uuid, &over, error))
+		return FALSE;
+	if (over || g_strcmp0(uuid, passed->uuid) != 0)
+		return TRUE;
+	if (!has_named(pid, passed->names, &found, error))
+		return FALSE;
+	if (found)
+		g_ptr_array_add(holders, describe(pid));
+	return TRUE;
+}
+
+GPtrArray *daxc_guest_holders(const char *uuid, const char *const *names, GError **error)
+{
+	g_autoptr(GPtrArray) holders = g_ptr_array_new_with_free_func(g_free);
+	Passed passed = {uuid, names};
+
+	if (!look_at_others(look_for_names, &passed, holders, error))
 		return NULL;
 	return g_steal_pointer(&holders);
 }

@@ -34,4 +34,16 @@ GPtrArray *daxc_holders(guint major, guint minor, GError **error);
  */
 GPtrArray *daxc_holders_all(guint major, GError **error);
 
+/**
+ * daxc_guest_holders:
+ * @uuid: of a guest, canonical
+ * @names: beginnings of what links in /proc/PID/fd say, NULL-terminated
+ *
+ * Looks for processes that say on their command line, after "-uuid", that they are
+ * the guest's QEMU, and have something open that is called so.
+ *
+ * Returns: like daxc_holders().
+ */
+GPtrArray *daxc_guest_holders(const char *uuid, const char *const *names, GError **error);
+
 G_END_DECLS

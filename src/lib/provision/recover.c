@@ -15,6 +15,8 @@
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
 
+#include "adapters/holders.h"
+
 void daxc_sign(const DaxcHost *host, DaxcCarving *carving)
 {
 	carving->pid = getpid();
@@ -43,9 +45,37 @@ static char *whose(const DaxcCarving *carving)
 	return g_strdup_printf("guest %s cell %u", carving->name, carving->plan->cell);
 }
 
+/* What a process that has host devices may still reach by DMA, though it has neither
+ * open nor mapped what it was given: the kernel waits for no pins. */
+static gboolean check_dma(const DaxcHost *host, const DaxcCarving *carving,
+			  GError **error)
+{
+	static const char *const vfio[] = {"/dev/vfio/", "anon_inode:[vfio", "/dev/iommu",
+					   "anon_inode:[iommufd", NULL};
+	g_autoptr(GPtrArray) holders = NULL;
+
+	if (host->described || carving->state == DAXC_CARVING_SCRUBBING ||
+	    !g_file_test("/dev/vfio", G_FILE_TEST_EXISTS))
+		return TRUE;
+	holders = daxc_guest_holders(carving->uuid, vfio, error);
+	if (!holders || holders->len == 0)
+		return holders != NULL;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
+		    "its process %s still has host devices (VFIO), which may reach the "
+		    "memory; end that first",
+		    (const char *)g_ptr_array_index(holders, 0));
+	return FALSE;
+}
+
 gboolean daxc_take_back(DaxcHost *host, const DaxcCarving *carving,
 			const DaxcInstance *instance, GError **error)
 {
+	if (instance && !check_dma(host, carving, error)) {
+		g_autofree char *who = whose(carving);
+
+		g_prefix_error(error, "%s: ", who);
+		return FALSE;
+	}
 	if (instance && !daxc_kernel_destroy(host->kernel, instance->name, error)) {
 		g_autofree char *who = whose(carving);
 

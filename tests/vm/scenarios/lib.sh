@@ -169,8 +169,7 @@ instances_of() {
 extents_of() {
   local mapping
   for mapping in "/sys/bus/dax/devices/$1"/mapping[0-9]*; do
-    printf '%d %d %d\n' "$(cat "$mapping/page_offset")" \
-      "$(cat "$mapping/start")" "$(cat "$mapping/end")"
+    printf '%d %d %d\n' "$(<"$mapping/page_offset")" "$(<"$mapping/start")" "$(<"$mapping/end")"
   done | sort -n | cut -d ' ' -f 2-
 }
 
@@ -223,7 +222,7 @@ in_cgroup_of() {
 kernel_instances() {
   local device
   for device in /sys/bus/dax/devices/dax*; do
-    [ "$(cat "$device/size")" = 0 ] || printf '%s\n' "${device##*/}"
+    [ "$(<"$device/size")" = 0 ] || printf '%s\n' "${device##*/}"
   done | tr '\n' ' '
 }
 
@@ -241,6 +240,97 @@ nothing_left() {
   [ -z "$devices" ] && [ "$rows" = 0 ] && [ "$nodes" = 0 ] && return
   printf 'instances: %s; ledger rows: %s; nodes: %s\n' "${devices:-none}" "$rows" "$nodes"
   return 1
+}
+
+# small_granules MIB [LINE...]: only a little of the region is used, so that all of it is quickly
+# zeroed and searched: 8 colors of 2 granules of MIB each. Colors 0 and 1 are two ranges of 2 * MIB.
+# LINEs are for section [daxcolor].
+small_granules() {
+  local size=$(($1 << 20)) base color ranges=''
+  shift
+  for base in $REGION_START $((REGION_START + 4 * GIB)); do
+    for color in {0..7}; do
+      printf -v ranges '%s0x%x-0x%x:%d; ' "$ranges" $((base + color * size)) \
+        $((base + (color + 1) * size - 1)) "$color"
+    done
+  done
+  mkdir -p /etc/daxcolor
+  {
+    printf '[daxcolor]\n'
+    [ $# = 0 ] || printf '%s\n' "$@"
+    printf '[cache 1]\nkind = ranges\ngranule = %d\nranges = %s\n' "$size" "${ranges%; }"
+  } >/etc/daxcolor/daxcolor.conf
+}
+
+# Whether this build's daxcolor VERB has --OPTION; without one, whether it has VERB.
+knows() {
+  daxcolor "$1" --help 2>/dev/null | grep -q -- "${2:+--$2}"
+}
+
+ledger() {
+  sqlite3 -readonly /var/lib/daxcolor/ledger.db "$@"
+}
+
+# The same, as it lies there after a crash: looking must not roll its journal back.
+peek() {
+  rm -rf /run/peek
+  cp -r /var/lib/daxcolor /run/peek
+  sqlite3 /run/peek/ledger.db "$@"
+}
+
+# Instances without memory that an interrupted carving left; the kernel never deletes daxR.0.
+empty_instances() {
+  local device
+  for device in /sys/bus/dax/devices/dax*; do
+    [ "$(<"$device/size")" != 0 ] || [ "${device##*.}" = 0 ] || printf '%s\n' "${device##*/}"
+  done | tr '\n' ' '
+}
+
+# explained: every instance that holds memory is an active carving's, with exactly its
+# granules; every active carving has its instance; nothing is half made; the database is whole.
+# Reads the ledger's tables, and asks daxcolor nothing.
+explained() {
+  local instance start end carving known problems=0 row
+  problem() {
+    printf '%s\n' "$*"
+    problems=1
+  }
+  [ "$(ledger 'PRAGMA integrity_check; PRAGMA foreign_key_check')" = ok ] || problem "the ledger is damaged"
+  while read -r row; do
+    [ -z "$row" ] || problem "half made: carving $row"
+  done < <(ledger "SELECT id, name, state FROM carving WHERE state <> 'active'")
+  known=' '
+  while IFS='|' read -r carving instance; do
+    [ -n "$carving" ] || continue
+    known+="$instance "
+    [ -e "/sys/bus/dax/devices/$instance" ] || { problem "carving $carving: no instance $instance"; continue; }
+    [ "$(extents_of "$instance" | awk '{ printf "%.0f %.0f\n", $1, $2 + 1 }' | merged)" = \
+      "$(ledger "SELECT start || ' ' || (start + size) FROM granule WHERE carving = $carving
+        ORDER BY page_order" | merged)" ] ||
+      problem "carving $carving: $instance has other memory"
+  done < <(ledger "SELECT id, instance FROM carving WHERE state = 'active'")
+  for instance in $(kernel_instances); do
+    [[ $known == *" $instance "* ]] || problem "instance $instance is nobody's"
+  done
+  [ -z "$(empty_instances)" ] || problem "empty instances: $(empty_instances)"
+  [ "$(ledger "SELECT count(*) FROM granule WHERE state = 'held' AND carving IS NULL")" = 0 ] ||
+    problem "granules are held by nobody"
+  return "$problems"
+}
+
+# Ranges as "START END", END exclusive, with neighbors merged.
+merged() {
+  awk '{ if (NR > 1 && $1 == end) { end = $2; next } if (NR > 1) print start, end; start = $1; end = $2 }
+    END { if (NR) print start, end }' OFMT=%.0f CONVFMT=%.0f
+}
+
+# timed COMMAND...: its output to stderr; its status; milliseconds in $milliseconds.
+timed() {
+  local begin=${EPOCHREALTIME/./} status=0
+  "$@" >&2 || status=$?
+  # shellcheck disable=SC2034 # for the caller
+  milliseconds=$(((${EPOCHREALTIME/./} - begin) / 1000))
+  return "$status"
 }
 
 comes_to_nothing() {
