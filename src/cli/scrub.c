@@ -46,15 +46,14 @@ static gboolean show_progress(guint64 done, guint64 total, gpointer data)
 {
 	Meter *meter = data;
 	gint64 passed = MAX(g_get_monotonic_time() - meter->begin, 1);
-	g_autofree char *so_far = NULL;
+	double gib = (double)done / (1 << 30);
 	g_autofree char *all = NULL;
 
 	if (meter->terminal && total > 0) {
 		all = daxc_size_format(total);
-		so_far = g_strdup_printf("%5.1f GiB", (double)done / (1 << 30));
-		fprintf(stderr, "\r%s of %s zeroed, %.1f GiB/s, %3u%% ", so_far, all,
-			(double)done / (1 << 30) / ((double)passed / G_USEC_PER_SEC),
-			(guint)(done / (double)total * 100));
+		fprintf(stderr, "\r%.1f GiB of %s zeroed, %.1f GiB/s, %u%% ", gib, all,
+			gib * G_USEC_PER_SEC / (double)passed,
+			(guint)(done * 100 / total));
 		meter->shown = TRUE;
 	}
 	return !stop;

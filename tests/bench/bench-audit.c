@@ -3,8 +3,8 @@
  * bench-audit [INSTANCES [ROUNDS]]
  *
  * A simulated host with so many instances of guests, in files as the command has
- * them: what the audit costs, opening the host included, beside what it costs to
- * read the same kernel and the same ledger once and judge nothing.
+ * them: what the audit and recovering cost, opening the host included, beside what
+ * it costs to read the same kernel and the same ledger once and judge nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -181,6 +181,38 @@ static void audit_once(const Setting *setting)
 	}
 }
 
+static void recover_once(const Setting *setting)
+{
+	g_autoptr(DaxcHost) host = open_host(setting, FALSE);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) report = NULL;
+
+	if (!daxc_host_recover(host, FALSE, &report, &error))
+		fail("recovering", error);
+	if (report->len > 0)
+		fail(g_ptr_array_index(report, 0), NULL);
+}
+
+/* The host has been reset: the kernel has nothing of what the ledger has. */
+static void recover_booted(const Setting *setting)
+{
+	g_autofree char *kernel =
+		g_build_filename(setting->dir, "simulated-kernel", NULL);
+	g_autoptr(DaxcHost) host = NULL;
+	g_autoptr(GPtrArray) carvings = NULL;
+	g_autoptr(GError) error = NULL;
+
+	unlink(kernel);
+	host = open_host(setting, FALSE);
+	g_free(host->boot_id);
+	host->boot_id = g_strdup("the next boot");
+	if (!daxc_host_recover(host, TRUE, NULL, &error))
+		fail("recovering", error);
+	carvings = daxc_host_carvings(host, &error);
+	if (!carvings || carvings->len > 0)
+		fail("recovering", error);
+}
+
 static int by_value(const void *a, const void *b)
 {
 	gint64 left = *(const gint64 *)a, right = *(const gint64 *)b;
@@ -205,9 +237,10 @@ static double median(gint64 *times, guint rounds)
 
 static void remove_all(const Setting *setting)
 {
-	static const char *const names[] = {"bench.host",	 "daxcolor.conf",
-					    "simulated-kernel",	 "ledger.db",
-					    "ledger.db-journal", "serial"};
+	static const char *const names[] = {
+		"bench.host", "daxcolor.conf",	   "simulated-kernel",
+		"ledger.db",  "ledger.db-journal", "serial",
+		"scrub"};
 
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autofree char *path = g_build_filename(setting->dir, names[i], NULL);
@@ -217,13 +250,24 @@ static void remove_all(const Setting *setting)
 	rmdir(setting->dir);
 }
 
+static void print_result(const char *what, const Setting *setting, double ms,
+			 double yardstick)
+{
+	g_autofree char *text =
+		g_strdup_printf("%s %u instances", what, setting->instances);
+
+	printf("%-44s %8.2f ms  %6.2f times\n", text, ms, ms / yardstick);
+}
+
 int main(int argc, char **argv)
 {
 	Setting setting = {.instances = argc > 1 ? (guint)atoi(argv[1]) : 1024};
 	guint rounds = argc > 2 ? (guint)atoi(argv[2]) : 21;
 	g_autofree gint64 *reads = NULL;
 	g_autofree gint64 *audits = NULL;
-	double yardstick, audit;
+	g_autofree gint64 *recoveries = NULL;
+	gint64 booted;
+	double yardstick;
 
 	if (setting.instances == 0 || rounds == 0) {
 		fprintf(stderr, "usage: bench-audit [INSTANCES [ROUNDS]]\n");
@@ -233,19 +277,24 @@ int main(int argc, char **argv)
 	populate(&setting);
 	reads = g_new(gint64, rounds);
 	audits = g_new(gint64, rounds);
-	/* In turn, so that both have the same machine; the first time does not count. */
+	recoveries = g_new(gint64, rounds);
+	/* In turn, so that all have the same machine; the first time does not count. */
 	read_once(&setting);
 	audit_once(&setting);
+	recover_once(&setting);
 	for (guint i = 0; i < rounds; i++) {
 		reads[i] = measure(&setting, read_once);
 		audits[i] = measure(&setting, audit_once);
+		recoveries[i] = measure(&setting, recover_once);
 	}
+	booted = measure(&setting, recover_booted);
 	yardstick = median(reads, rounds);
-	audit = median(audits, rounds);
 	printf("%-44s %8.2f ms  (yardstick, median of %u)\n",
 	       "reading kernel and ledger once", yardstick, rounds);
-	printf("audit of %-5u instances %21s %7.2f ms  %6.2f times\n", setting.instances,
-	       "", audit, audit / yardstick);
+	print_result("audit of", &setting, median(audits, rounds), yardstick);
+	print_result("recover of", &setting, median(recoveries, rounds), yardstick);
+	print_result("recover after a boot of", &setting, (double)booted / 1000,
+		     yardstick);
 	remove_all(&setting);
 	g_free(setting.dir);
 	g_free(setting.file);

@@ -46,6 +46,12 @@ static const StageGuest dora = {
 	{"4,6", "1"},
 };
 
+static const StageGuest fred = {
+	"fred",	      "00000000-0000-4000-8000-000000000006", "gray", {6, 4}, {1, 2},
+	{"4,6", "1"},
+};
+#define PATTERN 0xdc
+
 static gboolean do_carve(DaxcHost *host, GError **error)
 {
 	g_autofree char *xml = stage_xml(&dora);
@@ -68,14 +74,28 @@ static gboolean do_recover(DaxcHost *host, GError **error)
 	return daxc_host_recover(host, FALSE, NULL, error);
 }
 
+static gboolean do_scrub(DaxcHost *host, GError **error)
+{
+	DaxcScrub scrub = {0};
+
+	return daxc_host_scrub(host, &scrub, error);
+}
+
+static gboolean do_reserve(DaxcHost *host, GError **error)
+{
+	return daxc_host_reserve(host, "gray", 1, 1, NULL, error);
+}
+
 /**
  * Operation: a row more is a test more.
  * @prepare: (nullable): words that lead to it, for dora
  * @interrupt: those are killed halfway
  * @run: the operation, in a process of its own
  * @words: the same as a program
- * @forward: it is not taken back but finished later, by whoever comes next
+ * @forward: it is not taken back but finished later, by whoever comes next, or asked
+ *   for again
  * @reports: it succeeds also when something stays, and says so
+ * @stride: of faults in the short form
  */
 static const struct operation {
 	const char *name;
@@ -85,10 +105,13 @@ static const struct operation {
 	const char *words;
 	gboolean forward;
 	gboolean reports;
+	guint stride;
 } operations[] = {
-	{"carve", NULL, FALSE, do_carve, "hook prepare", FALSE, FALSE},
-	{"release", "hook prepare", FALSE, do_release, "hook release", TRUE, FALSE},
-	{"recover", "hook prepare", TRUE, do_recover, "recover", TRUE, TRUE},
+	{"carve", NULL, FALSE, do_carve, "hook prepare", FALSE, FALSE, 1},
+	{"scrub", NULL, FALSE, do_scrub, "scrub", TRUE, FALSE, 9},
+	{"reserve", NULL, FALSE, do_reserve, "reserve gray -n 1 -c 1", TRUE, FALSE, 3},
+	{"release", "hook prepare", FALSE, do_release, "hook release", TRUE, FALSE, 1},
+	{"recover", "hook prepare", TRUE, do_recover, "recover", TRUE, TRUE, 1},
 };
 
 static const char *option_build = ".";
@@ -145,7 +168,7 @@ typedef struct {
 
 static char *describe(const Run *run)
 {
-	g_autofree char *carvings = judge_carvings(run->judge, run->state, NULL, NULL);
+	g_autofree char *carvings = judge_carvings(run->judge, run->state, NULL);
 	g_autofree char *instances = judge_instances(run->judge, run->state);
 
 	return g_strconcat(carvings, instances, NULL);
@@ -182,6 +205,10 @@ static void set_up(Run *run, const struct operation *op)
 	run->op = op;
 	stage_remove(run->state);
 	call(run, "hook prepare", &anna);
+	/* Somebody was there before, on dora's colors. */
+	call(run, "hook prepare", &fred);
+	judge_fill(run->judge, run->state, fred.uuid, PATTERN);
+	call(run, "hook release", &fred);
 	if (op->prepare && op->interrupt)
 		kill_halfway(run, op->prepare);
 	else if (op->prepare)
@@ -272,12 +299,14 @@ static void repair(Run *run, const char *fault, Next *next)
 	for (guint i = 0; i < breaches->len; i++)
 		wrong(run, fault, "after the next caller: %s",
 		      (char *)g_ptr_array_index(breaches, i));
-	others = judge_carvings(run->judge, run->state, anna.uuid, NULL);
+	others = judge_carvings(run->judge, run->state, anna.uuid);
 	if (!strstr(run->before, others) || !*others)
 		wrong(run, fault, "another guest has now: %s", others);
-	now = judge_carvings(run->judge, run->state, dora.uuid, NULL);
+	now = judge_carvings(run->judge, run->state, dora.uuid);
 	if (*now && !strstr(run->done, now) && !strstr(run->before, now))
 		wrong(run, fault, "after the next caller the guest has: %s", now);
+	if (!judge_is_zero(run->judge, run->state, dora.uuid))
+		wrong(run, fault, "the guest can read what another wrote");
 }
 
 /**
@@ -291,7 +320,8 @@ static void assess(Run *run, const char *fault, gboolean strict)
 	gboolean done = strcmp(now, run->done) == 0;
 	/* All was done, and the caller knows it only as failed: so it is told to libvirt,
 	 * and libvirt releases. */
-	gboolean denied = done && !outcome->ok && !run->op->forward;
+	gboolean same = strcmp(now, run->before) == 0;
+	gboolean denied = done && !same && !outcome->ok && !run->op->forward;
 
 	run->faults++;
 	if (!outcome->ended)
@@ -303,12 +333,12 @@ static void assess(Run *run, const char *fault, gboolean strict)
 	if (denied && strict)
 		wrong(run, fault, "all was done, and it reports \"%s\"",
 		      outcome->message);
+	else if (same && (done || !outcome->ok))
+		run->same++;
 	else if (done)
 		run->finished++;
 	else if (outcome->ok && !run->op->reports)
 		wrong(run, fault, "it reports success, and there is:\n%s", now);
-	else if (strcmp(now, run->before) == 0)
-		run->same++;
 	else if (strict && !run->op->forward)
 		wrong(run, fault, "not the state before after \"%s\":\n%s",
 		      outcome->message, now);
@@ -424,7 +454,7 @@ static void in_process(Run *run, const Fault *fault, guint after)
 /* One fault of this kind after the other, until it comes too late. */
 static void run_fault(Run *run, const Fault *fault)
 {
-	guint stride = option_all ? 1 : fault->stride;
+	guint stride = option_all ? 1 : fault->stride * run->op->stride;
 
 	for (guint after = 0;; after += stride) {
 		g_autofree char *name =
@@ -481,7 +511,7 @@ static void run_calls(Run *run, TracerAct act, int code, const char *what)
 {
 	g_autoptr(StageCall) program = stage_call(run->stage, run->op->words, &dora);
 	g_autoptr(Trace) counted = NULL;
-	guint stride = option_all ? 1 : 5;
+	guint stride = option_all ? 1 : 5 * run->op->stride;
 
 	stage_copy(run->ready, run->state);
 	counted = stage_trace(run->stage, program, TRACER_COUNT, 0, 0, NULL);
@@ -658,7 +688,7 @@ static void run_clock(Run *run)
 	if (!run->outcome->ok)
 		wrong(run, name, "it failed: %s", run->outcome->message);
 	assess(run, name, TRUE);
-	if (run->finished != 1)
+	if (run->finished + run->same != 1)
 		wrong(run, name, "it ended otherwise");
 	report(run, name);
 }

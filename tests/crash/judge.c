@@ -446,6 +446,13 @@ gboolean judge_is_zero(Judge *judge, const char *state, const char *uuid)
 	return TRUE;
 }
 
+gboolean judge_poison(Judge *judge, const char *state, guint64 address)
+{
+	g_autoptr(Look) look = look_new(judge, state, FALSE);
+
+	return look->kernel && daxc_kernel_sim_poison(look->kernel, address, NULL);
+}
+
 /* ---- in words ---- */
 
 static void add_extents(GString *text, const GArray *extents)
@@ -460,7 +467,17 @@ static void add_extents(GString *text, const GArray *extents)
 	g_string_append_c(text, '\n');
 }
 
-char *judge_carvings(Judge *judge, const char *state, const char *uuid, const char *but)
+static void add_reservation(GString *text, const DaxcReservation *reservation)
+{
+	g_string_append_printf(text, "%s reserves of node %d:", reservation->tenant,
+			       reservation->node);
+	for (guint i = 0; i < reservation->colors->len; i++)
+		g_string_append_printf(text, " %u",
+				       g_array_index(reservation->colors, guint32, i));
+	g_string_append_c(text, '\n');
+}
+
+char *judge_carvings(Judge *judge, const char *state, const char *uuid)
 {
 	g_autoptr(Look) look = look_new(judge, state, FALSE);
 	GString *text = g_string_new(NULL);
@@ -468,8 +485,7 @@ char *judge_carvings(Judge *judge, const char *state, const char *uuid, const ch
 	for (guint i = 0; look->instances && i < look->carvings->len; i++) {
 		const DaxcCarving *carving = g_ptr_array_index(look->carvings, i);
 
-		if ((uuid && strcmp(uuid, carving->uuid) != 0) ||
-		    (but && strcmp(but, carving->uuid) == 0))
+		if (uuid && strcmp(uuid, carving->uuid) != 0)
 			continue;
 		g_string_append_printf(text, "%s %u %s %s %s:", carving->name,
 				       carving->plan->cell, carving->tenant,
@@ -477,6 +493,8 @@ char *judge_carvings(Judge *judge, const char *state, const char *uuid, const ch
 				       carving->instance ? carving->instance : "-");
 		add_extents(text, carving->plan->extents);
 	}
+	for (guint i = 0; !uuid && look->instances && i < look->reservations->len; i++)
+		add_reservation(text, g_ptr_array_index(look->reservations, i));
 	for (guint i = 0; !look->instances && i < look->breaches->len; i++)
 		g_string_append_printf(text, "%s\n",
 				       (char *)g_ptr_array_index(look->breaches, i));

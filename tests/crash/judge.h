@@ -29,9 +29,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Judge, judge_free)
 GPtrArray *judge_look(Judge *judge, const char *state, gboolean settled);
 
 /* Returns: (transfer full): every carving of @state with its instance and ranges, one
- * a line: what a guest can notice. (nullable) @uuid: of this guest only; (nullable)
- * @but: of all others. Ids, which are never reused, are not in it. */
-char *judge_carvings(Judge *judge, const char *state, const char *uuid, const char *but);
+ * a line, then what is reserved; (nullable) @uuid: this guest's carvings only. Ids,
+ * which are never used again, are not in it. */
+char *judge_carvings(Judge *judge, const char *state, const char *uuid);
 
 /* Plays a guest: writes @pattern at the beginning and the end of each of its
  * granules. Returns: FALSE when it has no memory. */
@@ -39,6 +39,9 @@ gboolean judge_fill(Judge *judge, const char *state, const char *uuid, guint8 pa
 
 /* Returns: whether all memory of the guest holds zeros. */
 gboolean judge_is_zero(Judge *judge, const char *state, const char *uuid);
+
+/* Memory at @address fails whenever it is zeroed. */
+gboolean judge_poison(Judge *judge, const char *state, guint64 address);
 
 /* Returns: (transfer full): every instance of the kernel's, one a line. */
 char *judge_instances(Judge *judge, const char *state);

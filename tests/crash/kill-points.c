@@ -57,7 +57,7 @@ static const char *const base[] = {
  * @empty: on a host that never ran anything
  * @before: steps that lead to it: WORDS@GUEST as for stage_call(); "kill WORDS@GUEST"
  *   is killed halfway; "fill@GUEST" writes into its memory; "boot" is a restart of the
- *   host
+ *   host, "reload" gives an instance another name, "poison" breaks memory
  * @fresh: the guest never wrote anything: if it has memory, that holds zeros
  * @op: what is killed
  * @again: (nullable): is run and killed too, before the next caller
@@ -193,6 +193,29 @@ static const struct operation {
 		.stride = 9,
 	},
 	{
+		.name = "recover after a driver was loaded again",
+		.guest = "dora",
+		.before = {"reload"},
+		.op = "recover@",
+		.stride = 3,
+	},
+	{
+		.name = "carve on memory that fails",
+		.guest = "dora",
+		.fresh = TRUE,
+		.before = {"poison"},
+		.op = "hook prepare@dora",
+		.stride = 13,
+	},
+	{
+		.name = "scrub memory that fails",
+		.guest = "dora",
+		.fresh = TRUE,
+		.before = {"poison"},
+		.op = "scrub@",
+		.stride = 13,
+	},
+	{
 		.name = "reserve",
 		.guest = "dora",
 		.op = "reserve gray -n 1 -l 5@",
@@ -325,6 +348,36 @@ static void boot(const Run *run)
 	sqlite3_close(db);
 }
 
+/* The kernel numbers instances anew; anna's is another one then. */
+static void reload(const Run *run)
+{
+	g_autofree char *path = g_build_filename(run->state, "simulated-kernel", NULL);
+	g_autofree char *text = NULL;
+	g_auto(GStrv) parts = NULL;
+	g_autofree char *renamed = NULL;
+
+	must(g_file_get_contents(path, &text, NULL, NULL), "reload", path);
+	parts = g_strsplit(text, "[dax0.1]", 2);
+	must(parts[0] && parts[1], "reload", "there is no dax0.1");
+	renamed = g_strjoinv("[dax0.9]", parts);
+	must(g_file_set_contents(path, renamed, -1, NULL), "reload", path);
+}
+
+/* The first granules of colors 4 and 6, which dora will ask for. */
+static void poison(const Run *run)
+{
+	const guint64 granule = 2 << 20;
+	const guint64 start = 0x140000000;
+
+	for (guint64 at = start; at < start + 7 * granule; at += granule) {
+		guint64 color = at / granule % 7;
+
+		if (color == 4 || color == 6)
+			must(judge_poison(run->judge, run->state, at + 4096), "poison",
+			     "no memory there");
+	}
+}
+
 static void step(Run *run, const char *text)
 {
 	g_autoptr(StageCall) call = NULL;
@@ -333,6 +386,14 @@ static void step(Run *run, const char *text)
 
 	if (strcmp(text, "boot") == 0) {
 		boot(run);
+		return;
+	}
+	if (strcmp(text, "reload") == 0) {
+		reload(run);
+		return;
+	}
+	if (strcmp(text, "poison") == 0) {
+		poison(run);
 		return;
 	}
 	if (g_str_has_prefix(text, "fill@")) {
@@ -417,7 +478,7 @@ static guint cells_of(const StageGuest *guest)
 /* All its cells, or none; and what the next caller was asked for. */
 static void check_guest(Run *run, Point *point, const StageGuest *guest)
 {
-	g_autofree char *has = judge_carvings(run->judge, run->state, guest->uuid, NULL);
+	g_autofree char *has = judge_carvings(run->judge, run->state, guest->uuid);
 	g_autofree char *prepare = g_strconcat("hook prepare@", guest->name, NULL);
 	g_autofree char *release = g_strconcat("release UUID@", guest->name, NULL);
 	guint n = lines(has);
@@ -449,7 +510,7 @@ static void check(Run *run, Point *point, const StageGuest *caller)
 			check_guest(run, point, &guests[i]);
 			continue;
 		}
-		has = judge_carvings(run->judge, run->state, guests[i].uuid, NULL);
+		has = judge_carvings(run->judge, run->state, guests[i].uuid);
 		if (strcmp(has, point->others[i]) != 0)
 			complain(run, point, "guest %s had\n%sand has\n%s",
 				 guests[i].name, point->others[i], has);
@@ -501,7 +562,7 @@ static void look_undisturbed(Run *run, const struct operation *op, char **others
 	run->points = count_points(run, op->op);
 	step(run, "recover@");
 	for (guint i = 0; i < G_N_ELEMENTS(guests); i++)
-		others[i] = judge_carvings(run->judge, run->state, guests[i].uuid, NULL);
+		others[i] = judge_carvings(run->judge, run->state, guests[i].uuid);
 }
 
 static gboolean is_wanted(const Point *point, guint stride)

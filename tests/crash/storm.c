@@ -191,7 +191,7 @@ static void check_guest(const Storm *storm, Worker *worker, const StageGuest *gu
 
 	if (!storm->judge)
 		return;
-	has = judge_carvings(storm->judge, storm->state, guest->uuid, NULL);
+	has = judge_carvings(storm->judge, storm->state, guest->uuid);
 	worker->leaks += !judge_is_zero(storm->judge, storm->state, guest->uuid);
 	begin = g_strdup_printf("%s 0 %s active ", guest->name, guest->tenant);
 	if (g_str_has_prefix(has, begin) &&

@@ -568,6 +568,21 @@ static void carve(const char *dir)
 	unit_assert_no_error(error);
 }
 
+START_TEST(systemd_does_not_know_of_us)
+{
+	put("/run/systemd/system/x", "");
+	assert_warning("units", "daxcolor-recover.service is not enabled");
+	put_link("/etc/systemd/system/libvirtd.service.wants/daxcolor-recover.service",
+		 "/usr/lib/systemd/system/daxcolor-recover.service");
+	assert_warning("units", "daxcolor-scrub.path is not enabled");
+	put_link("/etc/systemd/system/multi-user.target.wants/daxcolor-scrub.path",
+		 "/usr/lib/systemd/system/daxcolor-scrub.path");
+	g_autoptr(GPtrArray) checks = run(FALSE);
+
+	ck_assert_int_eq(find(checks, "units")->status, DAXC_CHECK_OK);
+}
+END_TEST
+
 START_TEST(a_simulated_host_has_no_libvirt)
 {
 	g_autofree char *dir = state_dir();
@@ -777,6 +792,7 @@ int main(void)
 	tcase_add_test(tcase, a_daemon_older_than_qemu_conf);
 	tcase_add_test(tcase, a_daemon_that_knows_everything);
 	tcase_add_test(tcase, a_pid_that_is_no_daemon_any_more);
+	tcase_add_test(tcase, systemd_does_not_know_of_us);
 	tcase_add_test(tcase, a_simulated_host_has_no_libvirt);
 	tcase_add_test(tcase, a_host_may_be_simulated_by_the_environment);
 	tcase_add_test(tcase, a_ledger_that_others_can_read);

@@ -397,7 +397,8 @@ static gboolean load_instance(Sim *sim, GKeyFile *keys, const char *name, GError
 		region = find_region(sim, id);
 	if (!region)
 		return damaged(sim, error, name, "unknown section");
-	instance = find(sim, name);
+	/* A file has no section twice; seeds are there before it is read. */
+	instance = number == 0 ? find(sim, name) : NULL;
 	if (!instance)
 		instance = add_instance(sim, region, number);
 	if (!check_keys(sim, keys, name, known, error) ||
@@ -941,8 +942,11 @@ static gboolean sim_zero(DaxcKernel *kernel, const char *name, guint64 offset,
 	if (!begin(sim, DAXC_STEP_ZERO, name, &silent, error))
 		return FALSE;
 	instance = require(sim, name, error);
-	if (!instance || silent)
-		return instance != NULL;
+	if (!instance)
+		return FALSE;
+	/* What was not written is noticed when it is read back. */
+	if (silent)
+		return daxc_kernel_refused(error, DAXC_STEP_ZERO, name, EIO);
 	if (g_strcmp0(instance->instance->driver, DAXC_DRIVER_DEVDAX) != 0)
 		return daxc_kernel_refused(error, DAXC_STEP_ZERO, name, ENXIO);
 	return zero_memory(sim, instance->instance, offset, size, options, bad, error);

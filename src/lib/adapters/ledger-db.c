@@ -22,7 +22,7 @@
 /* No text or row of ours comes near; a doctored one must not eat the memory. */
 #define LENGTH_MAX (1 << 20)
 /* Waits that are longer are worth a word in the log. */
-#define SAY_AFTER_US (2 * G_USEC_PER_SEC)
+#define SAY_AFTER_US ((gint64)2 * G_USEC_PER_SEC)
 
 /*
  * One statement an object, exactly as SQLite keeps it in sqlite_schema: an

@@ -141,13 +141,24 @@ static gboolean fix_ledger(Doctor *doctor, GError **error)
 	return FALSE;
 }
 
-static guint count_bad(const DaxcSnapshot *snapshot)
+/* Counts bad granules, and names the first few. */
+static guint find_bad(const DaxcSnapshot *snapshot, GString *ranges)
 {
+	const guint named = 4;
 	guint bad = 0;
 
-	for (guint i = 0; i < snapshot->granules->len; i++)
-		bad += g_array_index(snapshot->granules, DaxcLedgerGranule, i).state ==
-		       DAXC_GRANULE_BAD;
+	for (guint i = 0; i < snapshot->granules->len; i++) {
+		const DaxcLedgerGranule *granule =
+			&g_array_index(snapshot->granules, DaxcLedgerGranule, i);
+		g_autofree char *range = NULL;
+
+		if (granule->state != DAXC_GRANULE_BAD || ++bad > named)
+			continue;
+		range = daxc_range_format(granule->start, granule->size);
+		g_string_append_printf(ranges, "%s%s", bad > 1 ? ", " : "", range);
+	}
+	if (bad > named)
+		g_string_append(ranges, ", ...");
 	return bad;
 }
 
@@ -161,6 +172,8 @@ static GPtrArray *unfinished(const DaxcSnapshot *snapshot)
 		gboolean active = carving->state == DAXC_CARVING_ACTIVE;
 
 		if (active && g_ptr_array_index(snapshot->found, i))
+			continue;
+		if (carving->state == DAXC_CARVING_SCRUBBING && daxc_maker_lives(carving))
 			continue;
 		g_ptr_array_add(list, g_strdup_printf("%s cell %u (%s)", carving->name,
 						      carving->plan->cell,
@@ -237,6 +250,7 @@ static void check_bad(Doctor *doctor, DaxcCheck *check)
 {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(DaxcSnapshot) snapshot = daxc_snapshot_new(doctor->host, &error);
+	g_autoptr(GString) ranges = g_string_new(NULL);
 	guint bad;
 
 	if (!snapshot) {
@@ -244,16 +258,17 @@ static void check_bad(Doctor *doctor, DaxcCheck *check)
 				    NULL);
 		return;
 	}
-	bad = count_bad(snapshot);
+	bad = find_bad(snapshot, ranges);
 	if (bad == 0)
 		daxc_doctor_ok(check, "no granule is bad");
 	else
 		daxc_doctor_verdict(
 			check, DAXC_CHECK_WARNING,
-			g_strdup_printf(
-				"the memory of %u granule%s failed; never used again",
-				bad, bad == 1 ? "" : "s"),
-			g_strdup("see `daxcolor colors`; have the module replaced"));
+			g_strdup_printf("the memory of %u granule%s failed (%s); never "
+					"used again",
+					bad, bad == 1 ? "" : "s", ranges->str),
+			g_strdup("restart guests that still have it; have the module "
+				 "replaced"));
 }
 
 const DoctorCheck daxc_doctor_host_checks[] = {

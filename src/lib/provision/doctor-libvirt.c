@@ -446,11 +446,54 @@ static void check_launcher(Doctor *doctor, DaxcCheck *check)
 	daxc_doctor_judge_launcher(doctor, DEFAULT_LAUNCHER, check);
 }
 
+/* What `systemctl enable` makes, in the directory of whoever wants it. */
+static gboolean is_enabled(const Doctor *doctor, const char *unit)
+{
+	g_autofree char *path = daxc_doctor_path(doctor, "/etc/systemd/system");
+	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
+	const char *name;
+
+	while (dir && (name = g_dir_read_name(dir))) {
+		g_autofree char *link = g_build_filename(path, name, unit, NULL);
+
+		if (g_str_has_suffix(name, ".wants") &&
+		    g_file_test(link, G_FILE_TEST_IS_SYMLINK))
+			return TRUE;
+	}
+	return FALSE;
+}
+
+static void check_units(Doctor *doctor, DaxcCheck *check)
+{
+	static const char *const units[] = {"daxcolor-recover.service",
+					    "daxcolor-scrub.path"};
+
+	if (!daxc_doctor_exists(doctor, "/run/systemd/system")) {
+		daxc_doctor_ok(check, "this host does not run systemd: run `daxcolor "
+				      "recover --boot` before libvirt starts guests");
+		return;
+	}
+	for (gsize i = 0; i < G_N_ELEMENTS(units); i++) {
+		if (is_enabled(doctor, units[i]))
+			continue;
+		daxc_doctor_verdict(
+			check, DAXC_CHECK_WARNING,
+			g_strdup_printf("%s is not enabled: %s", units[i],
+					i == 0 ? "a boot does not begin in order"
+					       : "memory is zeroed only when a guest "
+						 "waits for it"),
+			g_strdup_printf("`systemctl enable --now %s`", units[i]));
+		return;
+	}
+	daxc_doctor_ok(check, "%s and %s are enabled", units[0], units[1]);
+}
+
 const DoctorCheck daxc_doctor_libvirt_checks[] = {
 	{"launcher", "launcher", ON_SYSTEM, check_launcher},
 	{"hook", "libvirt's hook", ON_SYSTEM, check_hook, fix_hook, RESTART},
 	{"cgroup-acl", "device cgroup", ON_SYSTEM, check_acl, fix_acl, RESTART},
 	{"apparmor", "AppArmor", ON_SYSTEM, daxc_doctor_judge_apparmor, fix_apparmor},
 	{"daemon", "libvirt daemon", ON_SYSTEM, check_daemon},
+	{"units", "systemd units", ON_SYSTEM, check_units},
 	{NULL},
 };

@@ -118,8 +118,10 @@ static gboolean choose(DaxcHost *host, const DaxcSnapshot *snapshot, guint count
 		return FALSE;
 	user = daxc_layout_tenant(layout, reservation->tenant);
 	domain = domain_of_node(layout, reservation->node);
-	take_colors(domain, user, count, reservation->colors);
-	take_colors(domain, DAXC_USER_NONE, count, reservation->colors);
+	if (domain) {
+		take_colors(domain, user, count, reservation->colors);
+		take_colors(domain, DAXC_USER_NONE, count, reservation->colors);
+	}
 	g_array_sort(reservation->colors, compare_colors);
 	if (reservation->colors->len == count)
 		return TRUE;

@@ -22,6 +22,7 @@
 
 /* All digits that a number can have, so that one overwrites another whole. */
 #define SERIAL_FORMAT "%020" G_GUINT64_FORMAT "\n"
+#define SERIAL_LENGTH 21
 
 static int open_in_run(const DaxcHost *host, const char *name)
 {
@@ -32,21 +33,30 @@ static int open_in_run(const DaxcHost *host, const char *name)
 	return open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
+static gboolean parse_serial(char *text, gsize length, guint64 *serial)
+{
+	return length == SERIAL_LENGTH && text[length - 1] == '\n' &&
+	       daxc_uint_parse(g_strchomp(text), "serial", G_MAXINT64, serial, NULL);
+}
+
 gboolean daxc_run_read_serial(const DaxcHost *host, guint64 *serial)
 {
-	g_autofree char *path = NULL;
-	g_autofree char *text = NULL;
 	g_autoptr(GError) failure = NULL;
+	char *path, *text = NULL;
 	gsize length;
+	gboolean ok;
 
 	*serial = 0;
 	if (!host->run_dir)
 		return TRUE;
 	path = g_build_filename(host->run_dir, "serial", NULL);
-	if (!g_file_get_contents(path, &text, &length, &failure))
-		return g_error_matches(failure, G_FILE_ERROR, G_FILE_ERROR_NOENT);
-	return length == 21 && text[20] == '\n' &&
-	       daxc_uint_parse(g_strchomp(text), "serial", G_MAXINT64, serial, NULL);
+	if (g_file_get_contents(path, &text, &length, &failure))
+		ok = parse_serial(text, length, serial);
+	else
+		ok = g_error_matches(failure, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+	g_free(text);
+	g_free(path);
+	return ok;
 }
 
 gboolean daxc_run_write_serial(const DaxcHost *host, guint64 serial, GError **error)

@@ -14,7 +14,7 @@
 #include <daxcolor/error.h>
 
 #define LOOK_AGAIN_US 5000
-#define SAY_AFTER_US (2 * G_USEC_PER_SEC)
+#define SAY_AFTER_US ((gint64)2 * G_USEC_PER_SEC)
 
 gboolean daxc_maker_lives(const DaxcCarving *carving)
 {
