@@ -3,12 +3,12 @@
 # Whatever changes a host is killed at its state-changing system calls; recovery
 # then makes ledger and kernel whole: killpoints.sh
 #
-# A few points of each operation, spread evenly; with DAXCOLOR_LONG all of them.
+# DAXCOLOR_POINTS of each operation (default 3), spread evenly; with DAXCOLOR_LONG all of them.
 set -uo pipefail
 # shellcheck source=tests/vm/scenarios/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-points_each=3
+points_each=${DAXCOLOR_POINTS:-3}
 [ -z "${DAXCOLOR_LONG:-}" ] || points_each=all
 readonly POINTS=$points_each
 readonly HOOK=/etc/libvirt/hooks/qemu.d/daxcolor REGION=/sys/bus/dax/devices/dax0.0
