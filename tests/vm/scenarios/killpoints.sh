@@ -34,7 +34,7 @@ run_release() { "$@" daxcolor release "$(uuid_of victim)"; }
 before_recover() { killed_at fdatasync "$half" run_carve; }
 run_recover() { "$@" daxcolor recover; }
 
-before_scrub() { "${CARVE[@]}" && daxcolor release "$(uuid_of victim)"; }
+before_scrub() { daxcolor scrub && "${CARVE[@]}" && daxcolor release "$(uuid_of victim)"; }
 run_scrub() { "$@" daxcolor scrub; }
 
 # ---- killing ----
