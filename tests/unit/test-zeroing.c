@@ -488,6 +488,25 @@ START_TEST(a_scrubber_finds_what_failed)
 }
 END_TEST
 
+START_TEST(a_scrubber_leaves_strangers_alone)
+{
+	Fixture f = setup(FALSE);
+	DaxcExtent extent = {.start = 0x1040000000, .size = 2 * MIB};
+	g_autoptr(GArray) extents = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+	g_autofree char *name = NULL;
+	DaxcScrub scrub;
+
+	g_array_append_val(extents, extent);
+	ck_assert(daxc_kernel_carve(f.host->kernel, 2, 2 * MIB, extents, &name, NULL));
+	write_secret(&f, 0x1040000000);
+	scrub = scrub_all(&f);
+	ck_assert_uint_eq(scrub.cleaned, 27 * GIB);
+	ck_assert(has_secret(&f, 0x1040000000));
+	ck_assert_uint_eq(state_at(&f, 0x1040000000), DAXC_GRANULE_DIRTY);
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(the_administrators_list_is_heeded)
 {
 	Fixture f = setup_with(TRUE, WAIT_1 "bad = 0x1000000fff; "
@@ -541,6 +560,7 @@ int main(void)
 	tcase_add_test(tcase, memory_that_fails_is_replaced);
 	tcase_add_test(tcase, when_too_much_fails_the_start_is_refused);
 	tcase_add_test(tcase, a_scrubber_finds_what_failed);
+	tcase_add_test(tcase, a_scrubber_leaves_strangers_alone);
 	tcase_add_test(tcase, the_administrators_list_is_heeded);
 	return unit_run(suite);
 }
