@@ -129,7 +129,7 @@ static void add_region(JsonBuilder *builder, const DaxcRegion *region,
 	json_builder_end_object(builder);
 }
 
-static void add_guest(JsonBuilder *builder, const DaxcAuditGuest *guest)
+static void add_guest(JsonBuilder *builder, const DaxcGuest *guest)
 {
 	json_builder_begin_object(builder);
 	cli_add_text(builder, "domain", guest->name);
@@ -323,7 +323,7 @@ static gboolean may_pass(const DaxcAudit *audit)
 	return audit->breaches->len > 0;
 }
 
-static gboolean is_same_run(const DaxcAuditGuest *one, const DaxcAuditGuest *two)
+static gboolean is_same_run(const DaxcGuest *one, const DaxcGuest *two)
 {
 	return g_strcmp0(one->uuid, two->uuid) == 0 && one->id == two->id &&
 	       one->settled == two->settled;

@@ -24,7 +24,7 @@ static gboolean is_there(GVirDomainState state)
 	       state != GVIR_DOMAIN_STATE_CRASHED;
 }
 
-static DaxcAuditGuest *read_guest(GVirDomain *domain, GError **error)
+static DaxcGuest *read_guest(GVirDomain *domain, GError **error)
 {
 	GVirConfigDomain *config = gvir_domain_get_config(domain, 0, error);
 	g_autofree char *xml = NULL;
@@ -33,7 +33,7 @@ static DaxcAuditGuest *read_guest(GVirDomain *domain, GError **error)
 		return NULL;
 	xml = gvir_config_object_to_xml(GVIR_CONFIG_OBJECT(config));
 	g_object_unref(config);
-	return daxc_audit_guest_read(xml, error);
+	return daxc_guest_read(xml, error);
 }
 
 /* One that has ended meanwhile is no guest and no error. */
@@ -41,7 +41,7 @@ static gboolean add_guest(GVirDomain *domain, GPtrArray *guests, GError **error)
 {
 	g_autoptr(GError) failure = NULL;
 	GVirDomainState state = state_of(domain);
-	DaxcAuditGuest *guest;
+	DaxcGuest *guest;
 
 	if (!is_there(state))
 		return TRUE;
@@ -62,16 +62,16 @@ static gboolean add_guest(GVirDomain *domain, GPtrArray *guests, GError **error)
 
 static gint by_name(gconstpointer a, gconstpointer b)
 {
-	const DaxcAuditGuest *left = *(const DaxcAuditGuest *const *)a;
-	const DaxcAuditGuest *right = *(const DaxcAuditGuest *const *)b;
+	const DaxcGuest *left = *(const DaxcGuest *const *)a;
+	const DaxcGuest *right = *(const DaxcGuest *const *)b;
 
 	return strcmp(left->name, right->name);
 }
 
 static GPtrArray *read_guests(GVirConnection *connection, GError **error)
 {
-	g_autoptr(GPtrArray) guests =
-		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_audit_guest_free);
+	g_autoptr(GPtrArray)
+		guests = g_ptr_array_new_with_free_func((GDestroyNotify)daxc_guest_free);
 	GList *domains = gvir_connection_get_domains(connection);
 	gboolean ok = TRUE;
 

@@ -18,8 +18,14 @@ static void demand(gboolean truth)
 		abort();
 }
 
-/* Returns: has the domain metadata of ours? */
-static gboolean try_read(const char *xml, gssize length)
+/* What reading finds; NOTHING when there is no metadata of ours, good or bad. */
+typedef enum {
+	FAULT,
+	NOTHING,
+	REQUEST
+} Found;
+
+static Found try_read(const char *xml, gssize length)
 {
 	g_autoptr(DaxcRequest) request = NULL;
 	g_autoptr(GError) error = NULL;
@@ -30,10 +36,10 @@ static gboolean try_read(const char *xml, gssize length)
 	demand(ok || (g_utf8_validate(error->message, -1, NULL) &&
 		      !strchr(error->message, '\n')));
 	demand(!request || daxc_request_check(request, NULL));
-	return request != NULL;
+	return !ok ? FAULT : request ? REQUEST : NOTHING;
 }
 
-static void try_edit(const char *xml, gboolean ours)
+static void try_edit(const char *xml, Found before)
 {
 	g_autoptr(DaxcRequest) wish =
 		daxc_request_new("6e2f35f8-24e3-4b0e-9c02-08f6f3d2b001", "x", "acme");
@@ -46,11 +52,11 @@ static void try_edit(const char *xml, gboolean ours)
 	during = daxc_domain_enroll(xml, wish, NULL);
 	if (!during)
 		return;
-	demand(try_read(during, -1));
+	demand(try_read(during, -1) == REQUEST);
 	after = daxc_domain_unenroll(during, NULL);
 	demand(after != NULL);
 	/* What was enrolled before loses more than this enrolling added. */
-	if (!ours && !strstr(xml, DAXC_LAUNCHER_PREFIX))
+	if (before == NOTHING && !strstr(xml, DAXC_LAUNCHER_PREFIX))
 		demand(strcmp(after, xml) == 0);
 }
 
@@ -58,11 +64,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	g_autofree char *copy = g_strndup((const char *)data, size);
 	g_autofree char *after = NULL;
-	gboolean ours = try_read((const char *)data, (gssize)size);
+	Found before = try_read((const char *)data, (gssize)size);
 
 	if (strlen(copy) != size)
 		return 0;
-	try_edit(copy, ours);
+	try_edit(copy, before);
 	after = daxc_domain_unenroll(copy, NULL);
 	return 0;
 }

@@ -178,9 +178,9 @@ static void healthy(Fixture *f)
 	add_guest(f, 4, "green", GIB + 512 * MIB, 2);
 }
 
-static DaxcAuditGuest *guest_new(guint guest, const char *tenant)
+static DaxcGuest *guest_new(guint guest, const char *tenant)
 {
-	DaxcAuditGuest *row = g_new0(DaxcAuditGuest, 1);
+	DaxcGuest *row = g_new0(DaxcGuest, 1);
 
 	row->uuid = uuid_of(guest);
 	row->name = name_of(guest);
@@ -196,14 +196,14 @@ static GPtrArray *running(void)
 {
 	static const char *const tenants[] = {"red", "red", "blue", "green"};
 	GPtrArray *guests =
-		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_audit_guest_free);
+		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_guest_free);
 
 	for (guint i = 0; i < G_N_ELEMENTS(tenants); i++)
 		g_ptr_array_add(guests, guest_new(i + 1, tenants[i]));
 	return guests;
 }
 
-static DaxcAuditGuest *guest_at(GPtrArray *guests, guint guest)
+static DaxcGuest *guest_at(GPtrArray *guests, guint guest)
 {
 	return g_ptr_array_index(guests, guest - 1);
 }
@@ -1102,9 +1102,9 @@ START_TEST(a_guest_is_read_from_its_live_xml)
 					    after, NULL);
 	g_autofree char *none = g_strconcat(before, after, NULL);
 	g_autoptr(GError) error = NULL;
-	g_autoptr(DaxcAuditGuest) guest = daxc_audit_guest_read(good, &error);
-	g_autoptr(DaxcAuditGuest) wrong = daxc_audit_guest_read(typo, NULL);
-	g_autoptr(DaxcAuditGuest) plain = daxc_audit_guest_read(none, NULL);
+	g_autoptr(DaxcGuest) guest = daxc_guest_read(good, &error);
+	g_autoptr(DaxcGuest) wrong = daxc_guest_read(typo, NULL);
+	g_autoptr(DaxcGuest) plain = daxc_guest_read(none, NULL);
 
 	unit_assert_no_error(error);
 	ck_assert_str_eq(guest->uuid, FOREIGN_UUID);
@@ -1115,7 +1115,7 @@ START_TEST(a_guest_is_read_from_its_live_xml)
 	ck_assert_str_eq(plain->name, "web");
 	ck_assert_ptr_null(plain->tenant);
 	ck_assert_ptr_null(plain->fault);
-	ck_assert_ptr_null(daxc_audit_guest_read("no XML", &error));
+	ck_assert_ptr_null(daxc_guest_read("no XML", &error));
 	unit_assert_error(error, DAXC_ERROR_INVALID, "XML");
 }
 END_TEST

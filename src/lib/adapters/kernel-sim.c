@@ -397,7 +397,8 @@ static gboolean load_instance(Sim *sim, GKeyFile *keys, const char *name, GError
 		region = find_region(sim, id);
 	if (!region)
 		return damaged(sim, error, name, "unknown section");
-	instance = find(sim, name);
+	/* A file has no section twice; seeds are there before it is read. */
+	instance = number == 0 ? find(sim, name) : NULL;
 	if (!instance)
 		instance = add_instance(sim, region, number);
 	if (!check_keys(sim, keys, name, known, error) ||

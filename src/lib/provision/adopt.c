@@ -18,7 +18,7 @@
 typedef struct {
 	const GPtrArray *guests;
 	const DaxcInstance *instance;
-	const DaxcAuditGuest *guest;
+	const DaxcGuest *guest;
 	guint cell;
 	guint answers;
 } Search;
@@ -31,7 +31,7 @@ static void match_node(const DaxcNode *node, gpointer data)
 	    node->minor != search->instance->minor)
 		return;
 	for (guint i = 0; i < search->guests->len; i++) {
-		const DaxcAuditGuest *guest = g_ptr_array_index(search->guests, i);
+		const DaxcGuest *guest = g_ptr_array_index(search->guests, i);
 
 		if (guest->id != node->id || !guest->tenant ||
 		    !daxc_node_directory_fits(node, guest->name) ||

@@ -152,7 +152,7 @@ typedef struct {
 static gboolean fits_directory(const DaxcLook *look, const char *directory,
 			       const DaxcCarving *carving)
 {
-	const DaxcAuditGuest *guest = g_hash_table_lookup(look->guests, carving->uuid);
+	const DaxcGuest *guest = g_hash_table_lookup(look->guests, carving->uuid);
 	const char *dash = strchr(directory, '-');
 	g_autofree char *number = NULL;
 	DaxcNode node = {0};

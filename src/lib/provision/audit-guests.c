@@ -6,7 +6,7 @@
 
 #include <daxcolor/domain-xml.h>
 
-void daxc_audit_guest_free(DaxcAuditGuest *guest)
+void daxc_guest_free(DaxcGuest *guest)
 {
 	if (!guest)
 		return;
@@ -17,16 +17,16 @@ void daxc_audit_guest_free(DaxcAuditGuest *guest)
 	g_free(guest);
 }
 
-DaxcAuditGuest *daxc_audit_guest_read(const char *xml, GError **error)
+DaxcGuest *daxc_guest_read(const char *xml, GError **error)
 {
 	g_autoptr(DaxcRequest) identity = daxc_domain_identify(xml, -1, error);
 	g_autoptr(DaxcRequest) request = NULL;
 	g_autoptr(GError) fault = NULL;
-	DaxcAuditGuest *guest;
+	DaxcGuest *guest;
 
 	if (!identity)
 		return NULL;
-	guest = g_new0(DaxcAuditGuest, 1);
+	guest = g_new0(DaxcGuest, 1);
 	guest->uuid = g_strdup(identity->uuid);
 	guest->name = g_strdup(identity->name);
 	guest->id = identity->live_id;
@@ -42,7 +42,7 @@ DaxcAuditGuest *daxc_audit_guest_read(const char *xml, GError **error)
 /* ---- carvings that libvirt should know ---- */
 
 static void judge_tenant(DaxcLook *look, const DaxcCarving *carving,
-			 const DaxcAuditGuest *guest)
+			 const DaxcGuest *guest)
 {
 	if (guest->fault || g_strcmp0(guest->tenant, carving->tenant) == 0)
 		return;
@@ -64,7 +64,7 @@ static void judge_tenant(DaxcLook *look, const DaxcCarving *carving,
 static void judge_carving(DaxcLook *look, const DaxcCarving *carving,
 			  const DaxcAuditInstance *row)
 {
-	const DaxcAuditGuest *guest = g_hash_table_lookup(look->guests, carving->uuid);
+	const DaxcGuest *guest = g_hash_table_lookup(look->guests, carving->uuid);
 
 	if (carving->state != DAXC_CARVING_ACTIVE)
 		return;
@@ -87,7 +87,7 @@ static void judge_carving(DaxcLook *look, const DaxcCarving *carving,
 
 /* ---- guests that ledger and kernel should know ---- */
 
-static guint count_carvings(const DaxcLook *look, const DaxcAuditGuest *guest)
+static guint count_carvings(const DaxcLook *look, const DaxcGuest *guest)
 {
 	guint n = 0;
 
@@ -111,8 +111,7 @@ static gboolean has_process_of(const DaxcAuditInstance *row, const char *uuid)
 	return FALSE;
 }
 
-static void judge_not_mapped(DaxcLook *look, const DaxcAuditGuest *guest,
-			     const char *instance)
+static void judge_not_mapped(DaxcLook *look, const DaxcGuest *guest, const char *instance)
 {
 	daxc_look_breach(
 		look, "guest-not-on-its-memory", g_strdup_printf("guest %s", guest->name),
@@ -123,7 +122,7 @@ static void judge_not_mapped(DaxcLook *look, const DaxcAuditGuest *guest,
 		"from their memory");
 }
 
-static void judge_mappings(DaxcLook *look, const DaxcAuditGuest *guest)
+static void judge_mappings(DaxcLook *look, const DaxcGuest *guest)
 {
 	gboolean any = FALSE;
 
@@ -146,7 +145,7 @@ static void judge_mappings(DaxcLook *look, const DaxcAuditGuest *guest)
 		judge_not_mapped(look, guest, "any instance");
 }
 
-static void judge_guest(DaxcLook *look, const DaxcAuditGuest *guest)
+static void judge_guest(DaxcLook *look, const DaxcGuest *guest)
 {
 	guint carvings = count_carvings(look, guest);
 

@@ -134,7 +134,7 @@ gboolean daxc_look_is_of_boot(const DaxcLook *look, const DaxcCarving *carving)
 
 const char *daxc_look_tenant(const DaxcLook *look, const char *uuid)
 {
-	const DaxcAuditGuest *guest = g_hash_table_lookup(look->guests, uuid);
+	const DaxcGuest *guest = g_hash_table_lookup(look->guests, uuid);
 	const DaxcCarving *carving = g_hash_table_lookup(look->holdings, uuid);
 
 	if (guest && guest->tenant)
@@ -249,7 +249,7 @@ static void index_names(DaxcLook *look)
 	look->guests = g_hash_table_new(g_str_hash, g_str_equal);
 	look->holdings = g_hash_table_new(g_str_hash, g_str_equal);
 	for (guint i = 0; look->audit->guests && i < look->audit->guests->len; i++) {
-		DaxcAuditGuest *guest = g_ptr_array_index(look->audit->guests, i);
+		DaxcGuest *guest = g_ptr_array_index(look->audit->guests, i);
 
 		g_hash_table_insert(look->guests, guest->uuid, guest);
 	}

@@ -35,7 +35,7 @@ void daxc_process_free(DaxcProcess *process);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcProcess, daxc_process_free)
 
 /**
- * DaxcAuditGuest: a running domain, as libvirt shows it.
+ * DaxcGuest: a running domain, as libvirt shows it.
  * @id: libvirt's id of it
  * @tenant: (nullable): by its live metadata, NULL when it has none of ours
  * @cells: how many cells its metadata and NUMA topology have
@@ -50,20 +50,20 @@ typedef struct {
 	guint cells;
 	gboolean settled;
 	char *fault;
-} DaxcAuditGuest;
+} DaxcGuest;
 
-void daxc_audit_guest_free(DaxcAuditGuest *guest);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcAuditGuest, daxc_audit_guest_free)
+void daxc_guest_free(DaxcGuest *guest);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcGuest, daxc_guest_free)
 
 /**
- * daxc_audit_guest_read:
+ * daxc_guest_read:
  * @xml: of a running domain
  *
  * Returns: (transfer full): a guest that is not settled. Our metadata in it may
  *   be anything, which @fault then says. Fails with DAXC_ERROR_INVALID when it
  *   is no domain.
  */
-DaxcAuditGuest *daxc_audit_guest_read(const char *xml, GError **error);
+DaxcGuest *daxc_guest_read(const char *xml, GError **error);
 
 /**
  * DaxcAuditNode: a device node of an instance.
@@ -134,7 +134,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcBreach, daxc_breach_free)
  * @reservations: (element-type DaxcReservation)
  * @keepers: (transfer full): tenants whose guests may read what other guests of
  *   theirs left, NULL-terminated
- * @guests: (element-type DaxcAuditGuest) (nullable): as given
+ * @guests: (element-type DaxcGuest) (nullable): as given
  * @processes: how many have a device-dax device open or mapped
  * @breaches: (element-type DaxcBreach)
  */
@@ -161,7 +161,7 @@ typedef struct {
 /**
  * daxc_host_audit:
  * @host: opened with read_only and distrust_ledger
- * @guests: (element-type DaxcAuditGuest) (nullable): every domain that libvirt
+ * @guests: (element-type DaxcGuest) (nullable): every domain that libvirt
  *   runs; NULL when it was not asked
  *
  * Changes nothing, and takes no lock that others would wait for. Work of other
@@ -178,7 +178,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcAudit, daxc_audit_free)
 
 /**
  * daxc_host_adopt:
- * @guests: (element-type DaxcAuditGuest): the running guests
+ * @guests: (element-type DaxcGuest): the running guests
  * @report: (out) (transfer full) (element-type utf8): a sentence for each instance
  *   that was, or could not be, adopted
  *
