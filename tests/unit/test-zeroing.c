@@ -381,14 +381,19 @@ END_TEST
 START_TEST(a_guest_gets_other_memory_if_there_is_some)
 {
 	Fixture f = setup(TRUE);
-	Other other;
+	g_autoptr(DaxcCarving) first = carve_well(&f, 1, "red", 15 * GIB, 1);
+	g_autoptr(DaxcCarving) second = carve_well(&f, 2, "red", 7 * GIB, 1);
 	g_autoptr(DaxcCarving) carving = NULL;
+	Other other;
 
+	ck_assert_uint_ne(first->plan->region, second->plan->region);
+	/* The node's other region stays full: all is up to the scrubbed one. */
+	release(&f, first);
 	g_clear_pointer(&f.host, daxc_host_free);
 	/* It would never stop. */
 	other = scrub_elsewhere(&f, FALSE);
 	f.host = open_host(&f, TRUE);
-	carving = carve_well(&f, 1, "red", 2 * GIB, 1);
+	carving = carve_well(&f, 3, "red", 7 * GIB, 1);
 	kill(other.pid, SIGKILL);
 	end_of(&other);
 	teardown(&f);
