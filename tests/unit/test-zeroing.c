@@ -383,19 +383,25 @@ START_TEST(a_guest_gets_other_memory_if_there_is_some)
 	Fixture f = setup(TRUE);
 	g_autoptr(DaxcCarving) first = carve_well(&f, 1, "red", 15 * GIB, 1);
 	g_autoptr(DaxcCarving) second = carve_well(&f, 2, "red", 7 * GIB, 1);
-	g_autoptr(DaxcCarving) carving = NULL;
+	g_autoptr(DaxcRequest) request = request_new(3, "red", 5 * GIB);
+	g_autoptr(GPtrArray) made = NULL;
+	g_autoptr(GError) error = NULL;
 	Other other;
 
+	/* The node's other region stays full. */
 	ck_assert_uint_ne(first->plan->region, second->plan->region);
-	/* The node's other region stays full: all is up to the scrubbed one. */
 	release(&f, first);
 	g_clear_pointer(&f.host, daxc_host_free);
-	/* It would never stop. */
+	/* It would never stop; but of each color it has left something. */
 	other = scrub_elsewhere(&f, FALSE);
 	f.host = open_host(&f, TRUE);
-	carving = carve_well(&f, 3, "red", 7 * GIB, 1);
+	cell_of(request, 0)->node = 1;
+	cell_of(request, 0)->wish = DAXC_WISH_COUNT;
+	cell_of(request, 0)->count = 5;
+	made = daxc_host_carve(f.host, request, &error);
 	kill(other.pid, SIGKILL);
 	end_of(&other);
+	unit_assert_no_error(error);
 	teardown(&f);
 }
 END_TEST
