@@ -8,7 +8,7 @@
 
 #include "adapters/config.h"
 #include "adapters/kernel.h"
-#include "provision/doctor-private.h"
+#include "doctor/private.h"
 
 #define LAUNCHER BINDIR "/daxcolor-qemu-system-x86_64"
 #define QEMU "/usr/bin/qemu-system-x86_64"

@@ -2615,7 +2615,8 @@ START_TEST(a_color_is_reserved_for_one_tenant)
 	ck_assert(reserve(ledger, "blue", 2, "0", &error));
 	assert_reserved(ledger, "red@1:02 blue@1:3 blue@2:0");
 	ck_assert(!reserve(ledger, "blue", 1, "32", &error));
-	unit_assert_error(error, DAXC_ERROR_REFUSED, "color 2 of node 1");
+	unit_assert_error(error, DAXC_ERROR_REFUSED,
+			  "color 2 of node 1 is reserved for tenant red");
 	assert_reserved(ledger, "red@1:02 blue@1:3 blue@2:0");
 	g_clear_error(&error);
 	ck_assert(reserve(ledger, "red", 1, "4", &error));

@@ -381,16 +381,27 @@ END_TEST
 START_TEST(a_guest_gets_other_memory_if_there_is_some)
 {
 	Fixture f = setup(TRUE);
+	g_autoptr(DaxcCarving) first = carve_well(&f, 1, "red", 15 * GIB, 1);
+	g_autoptr(DaxcCarving) second = carve_well(&f, 2, "red", 7 * GIB, 1);
+	g_autoptr(DaxcRequest) request = request_new(3, "red", 5 * GIB);
+	g_autoptr(GPtrArray) made = NULL;
+	g_autoptr(GError) error = NULL;
 	Other other;
-	g_autoptr(DaxcCarving) carving = NULL;
 
+	/* The node's other region stays full. */
+	ck_assert_uint_ne(first->plan->region, second->plan->region);
+	release(&f, first);
 	g_clear_pointer(&f.host, daxc_host_free);
-	/* It would never stop. */
+	/* It would never stop; but of each color it has left something. */
 	other = scrub_elsewhere(&f, FALSE);
 	f.host = open_host(&f, TRUE);
-	carving = carve_well(&f, 1, "red", 2 * GIB, 1);
+	cell_of(request, 0)->node = 1;
+	cell_of(request, 0)->wish = DAXC_WISH_COUNT;
+	cell_of(request, 0)->count = 5;
+	made = daxc_host_carve(f.host, request, &error);
 	kill(other.pid, SIGKILL);
 	end_of(&other);
+	unit_assert_no_error(error);
 	teardown(&f);
 }
 END_TEST
@@ -488,6 +499,25 @@ START_TEST(a_scrubber_finds_what_failed)
 }
 END_TEST
 
+START_TEST(a_scrubber_leaves_strangers_alone)
+{
+	Fixture f = setup(FALSE);
+	DaxcExtent extent = {.start = 0x1040000000, .size = 2 * MIB};
+	g_autoptr(GArray) extents = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+	g_autofree char *name = NULL;
+	DaxcScrub scrub;
+
+	g_array_append_val(extents, extent);
+	ck_assert(daxc_kernel_carve(f.host->kernel, 2, 2 * MIB, extents, &name, NULL));
+	write_secret(&f, 0x1040000000);
+	scrub = scrub_all(&f);
+	ck_assert_uint_eq(scrub.cleaned, 27 * GIB);
+	ck_assert(has_secret(&f, 0x1040000000));
+	ck_assert_uint_eq(state_at(&f, 0x1040000000), DAXC_GRANULE_DIRTY);
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(the_administrators_list_is_heeded)
 {
 	Fixture f = setup_with(TRUE, WAIT_1 "bad = 0x1000000fff; "
@@ -541,6 +571,7 @@ int main(void)
 	tcase_add_test(tcase, memory_that_fails_is_replaced);
 	tcase_add_test(tcase, when_too_much_fails_the_start_is_refused);
 	tcase_add_test(tcase, a_scrubber_finds_what_failed);
+	tcase_add_test(tcase, a_scrubber_leaves_strangers_alone);
 	tcase_add_test(tcase, the_administrators_list_is_heeded);
 	return unit_run(suite);
 }

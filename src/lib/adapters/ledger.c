@@ -697,10 +697,27 @@ static gboolean is_reservation(const DaxcReservation *reservation)
 	return TRUE;
 }
 
+/* Returns: (transfer full) (nullable): for whom a color is reserved. */
+static char *find_reserver(DaxcLedger *ledger, gint node, guint32 color)
+{
+	g_autoptr(GPtrArray) all = daxc_ledger_reservations(ledger, NULL);
+
+	for (guint i = 0; all && i < all->len; i++) {
+		const DaxcReservation *one = g_ptr_array_index(all, i);
+
+		for (guint k = 0; one->node == node && k < one->colors->len; k++) {
+			if (g_array_index(one->colors, guint32, k) == color)
+				return g_strdup(one->tenant);
+		}
+	}
+	return NULL;
+}
+
 static gboolean reserve_color(DaxcLedger *ledger, const DaxcReservation *reservation,
 			      guint32 color, GError **error)
 {
 	g_autoptr(LedgerStmt) stmt = ledger_use(ledger, SQL_RESERVE, error);
+	g_autofree char *other = NULL;
 
 	if (!stmt)
 		return FALSE;
@@ -713,9 +730,10 @@ static gboolean reserve_color(DaxcLedger *ledger, const DaxcReservation *reserva
 		return TRUE;
 	if (sqlite3_extended_errcode(ledger->db) != SQLITE_CONSTRAINT_PRIMARYKEY)
 		return ledger_failed(ledger, "record a reservation", error);
+	other = find_reserver(ledger, reservation->node, color);
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
-		    "color %u of node %d is reserved for another tenant already", color,
-		    reservation->node);
+		    "color %u of node %d is reserved for tenant %s already", color,
+		    reservation->node, other ? other : "?");
 	return FALSE;
 }
 

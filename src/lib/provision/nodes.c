@@ -14,12 +14,22 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include <daxcolor/doctor.h>
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
 
+#include "adapters/qemu-conf.h"
+
 typedef DIR AutoDir;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AutoDir, closedir)
+
+char *daxc_qemu_memory_dir(GError **error)
+{
+	g_autoptr(DaxcConfig) config = daxc_load_config(NULL, error);
+	g_autoptr(DaxcQemuConf)
+		conf = config ? daxc_qemu_conf_load(config->qemu_conf, error) : NULL;
+
+	return conf ? g_steal_pointer(&conf->memory_backing_dir) : NULL;
+}
 
 /* libvirt's VIR_DOMAIN_SHORT_NAME_MAX. */
 #define SHORT_NAME_MAX 20

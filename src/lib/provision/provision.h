@@ -102,6 +102,12 @@ void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id);
 DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
 			     const DaxcRequest *request, GError **error);
 
+/* Whether it is a guest's, and not a scrubber's. */
+gboolean daxc_is_of_guest(const DaxcCarving *carving);
+
+/* Returns: (transfer full): "guest web1 cell 0". */
+char *daxc_carving_describe(const DaxcCarving *carving);
+
 /* Returns: (transfer none) (nullable): what the ledger says of exactly that granule. */
 const DaxcLedgerGranule *daxc_snapshot_granule(const DaxcSnapshot *snapshot,
 					       guint64 start, guint64 size);

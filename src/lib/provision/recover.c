@@ -17,34 +17,6 @@
 
 #include "adapters/holders.h"
 
-void daxc_sign(const DaxcHost *host, DaxcCarving *carving)
-{
-	carving->pid = getpid();
-	carving->pid_start = daxc_process_start(carving->pid);
-	g_free(carving->boot_id);
-	carving->boot_id = g_strdup(host->boot_id);
-}
-
-void daxc_report(GPtrArray *report, const char *format, ...)
-{
-	g_autofree char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	text = g_strdup_vprintf(format, args);
-	va_end(args);
-	g_message("%s", text);
-	if (report)
-		g_ptr_array_add(report, g_steal_pointer(&text));
-}
-
-static char *whose(const DaxcCarving *carving)
-{
-	if (carving->state == DAXC_CARVING_SCRUBBING)
-		return g_strdup("scrubbing");
-	return g_strdup_printf("guest %s cell %u", carving->name, carving->plan->cell);
-}
-
 /* What a process that has host devices may still reach by DMA, though it has neither
  * open nor mapped what it was given: the kernel waits for no pins. */
 static gboolean check_dma(const DaxcHost *host, const DaxcCarving *carving,
@@ -71,13 +43,13 @@ gboolean daxc_take_back(DaxcHost *host, const DaxcCarving *carving,
 			const DaxcInstance *instance, GError **error)
 {
 	if (instance && !check_dma(host, carving, error)) {
-		g_autofree char *who = whose(carving);
+		g_autofree char *who = daxc_carving_describe(carving);
 
 		g_prefix_error(error, "%s: ", who);
 		return FALSE;
 	}
 	if (instance && !daxc_kernel_destroy(host->kernel, instance->name, error)) {
-		g_autofree char *who = whose(carving);
+		g_autofree char *who = daxc_carving_describe(carving);
 
 		g_prefix_error(error, "%s: ", who);
 		return FALSE;
@@ -132,7 +104,7 @@ gboolean daxc_take_back_seen(DaxcHost *host, const DaxcCarving *carving, const c
 		return FALSE;
 	if (daxc_carving_matches(carving, instance))
 		return daxc_take_back(host, carving, instance, error);
-	who = whose(carving);
+	who = daxc_carving_describe(carving);
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
 		    "%s: somebody else is changing %s: try again", who, name);
 	return FALSE;
@@ -164,7 +136,7 @@ static gboolean undo_record(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 {
 	DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, index);
 	const DaxcInstance *instance = g_ptr_array_index(snapshot->found, index);
-	g_autofree char *who = whose(carving);
+	g_autofree char *who = daxc_carving_describe(carving);
 	g_autoptr(GError) stuck = NULL;
 
 	if (!instance && !forget_tenant(host, carving, error))

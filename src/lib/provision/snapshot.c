@@ -8,39 +8,6 @@
 
 #include <daxcolor/error.h>
 
-gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *instance)
-{
-	const GArray *want = carving->plan->extents;
-	const GArray *have = instance->extents;
-
-	if (instance->region != carving->plan->region || have->len == 0)
-		return FALSE;
-	/* A carving in the making, or being undone, has its first extents only. */
-	if (carving->state == DAXC_CARVING_ACTIVE ? have->len != want->len
-						  : have->len > want->len)
-		return FALSE;
-	for (guint i = 0; i < have->len; i++) {
-		const DaxcExtent *a = &g_array_index(want, DaxcExtent, i);
-		const DaxcExtent *b = &g_array_index(have, DaxcExtent, i);
-
-		if (a->start != b->start || a->size != b->size)
-			return FALSE;
-	}
-	return TRUE;
-}
-
-gboolean daxc_instance_touches(const DaxcInstance *instance, guint64 start, guint64 size)
-{
-	for (guint i = 0; i < instance->extents->len; i++) {
-		const DaxcExtent *extent =
-			&g_array_index(instance->extents, DaxcExtent, i);
-
-		if (start < extent->start + extent->size && extent->start < start + size)
-			return TRUE;
-	}
-	return FALSE;
-}
-
 /* Ledger and kernel are matched by physical ranges: names are reused, ranges
  * are what the promise is about. */
 static DaxcInstance *find_instance(const DaxcSnapshot *snapshot,
@@ -85,16 +52,6 @@ static void sort_out(DaxcSnapshot *snapshot)
 		if (!g_ptr_array_find(snapshot->found, instance, NULL) &&
 		    !daxc_is_idle_seed(snapshot->regions, instance))
 			g_ptr_array_add(snapshot->unknown, instance);
-	}
-}
-
-void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id)
-{
-	for (guint i = carvings->len; i-- > 0;) {
-		const DaxcCarving *carving = g_ptr_array_index(carvings, i);
-
-		if (strcmp(carving->boot_id, boot_id) != 0)
-			g_ptr_array_remove_index(carvings, i);
 	}
 }
 

@@ -16,12 +16,6 @@
 #define LOOK_AGAIN_US 5000
 #define SAY_AFTER_US ((gint64)2 * G_USEC_PER_SEC)
 
-gboolean daxc_maker_lives(const DaxcCarving *carving)
-{
-	return carving->pid_start != 0 &&
-	       daxc_process_start(carving->pid) == carving->pid_start;
-}
-
 /* The pidfd is opened before the process is looked at: it stays the same one. */
 static void ask_to_stop(const DaxcCarving *scrub)
 {

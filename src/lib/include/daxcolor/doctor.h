@@ -82,12 +82,4 @@ GPtrArray *daxc_doctor_run(const DaxcDoctorOptions *options);
 gboolean daxc_doctor_check_start(const char *emulator, const char *const *devices,
 				 GError **error);
 
-/**
- * daxc_qemu_memory_dir:
- *
- * Returns: (transfer full): the directory in which libvirt makes a memory
- *   directory for each guest, as qemu.conf has it.
- */
-char *daxc_qemu_memory_dir(GError **error);
-
 G_END_DECLS

@@ -306,6 +306,14 @@ DaxcInstance *daxc_host_carving_instance(DaxcHost *host, const DaxcCarving *carv
 					 GError **error);
 
 /**
+ * daxc_qemu_memory_dir:
+ *
+ * Returns: (transfer full): the directory in which libvirt makes a memory
+ *   directory for each guest, as qemu.conf has it.
+ */
+char *daxc_qemu_memory_dir(GError **error);
+
+/**
  * daxc_host_recover:
  * @booted: the host has just booted and libvirt has started nothing yet: also look
  *   whether colors that tenants have reserved are still what they were, and have

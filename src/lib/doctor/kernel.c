@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The doctor on the kernel: modules, the dax bus, who holds the regions. */
-#include "provision/doctor-private.h"
+#include "doctor/private.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The doctor on libvirt: launcher, hook, qemu.conf, AppArmor, the daemon. */
-#include "provision/doctor-private.h"
+#include "doctor/private.h"
 
 #include <errno.h>
 #include <string.h>

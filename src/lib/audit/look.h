@@ -77,12 +77,6 @@ gboolean daxc_look_node_fits(const DaxcLook *look, const char *path,
 gboolean daxc_look_is_program(const DaxcLook *look, const DaxcCarving *carving,
 			      const DaxcAuditInstance *row);
 
-/* Whether it is a guest's, and not a scrubber's. */
-gboolean daxc_is_of_guest(const DaxcCarving *carving);
-
-/* Returns: (transfer full): "guest web1 cell 0". */
-char *daxc_carving_describe(const DaxcCarving *carving);
-
 /* What each file judges; all need what the one before found out. */
 gboolean daxc_look_files(DaxcLook *look, GError **error);
 void daxc_look_explain(DaxcLook *look);

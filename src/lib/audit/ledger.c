@@ -3,7 +3,7 @@
  * The audit of the ledger: whether what it says is what the kernel shows, and fits
  * the geometry and itself.
  */
-#include "provision/audit-private.h"
+#include "audit/look.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * The audit of what the kernel shows: instances, their memory and its colors,
  * and the processes that have them.
  */
-#include "provision/audit-private.h"
+#include "audit/look.h"
 
 #include <string.h>
 

@@ -3,7 +3,7 @@
  * The audit: reads everything, has each part judged, and looks again where
  * somebody was changing things meanwhile.
  */
-#include "provision/audit-private.h"
+#include "audit/look.h"
 
 #include <string.h>
 #include <sys/utsname.h>
@@ -16,27 +16,6 @@
 #define LOOK_AGAIN_US 20000
 
 /* ---- plain data ---- */
-
-void daxc_process_free(DaxcProcess *process)
-{
-	if (!process)
-		return;
-	g_free(process->instance);
-	g_free(process->name);
-	g_free(process->path);
-	g_free(process->uuid);
-	g_free(process);
-}
-
-void daxc_breach_free(DaxcBreach *breach)
-{
-	if (!breach)
-		return;
-	g_free(breach->what);
-	g_free(breach->why);
-	g_free(breach->remedy);
-	g_free(breach);
-}
 
 static void node_free(gpointer data)
 {
@@ -59,27 +38,6 @@ static void audit_instance_free(gpointer data)
 	g_free(instance);
 }
 
-void daxc_audit_free(DaxcAudit *audit)
-{
-	if (!audit)
-		return;
-	g_free(audit->host);
-	g_free(audit->boot_id);
-	g_free(audit->kernel);
-	g_free(audit->time);
-	g_free(audit->config);
-	g_free(audit->ledger);
-	g_free(audit->ledger_fault);
-	g_clear_pointer(&audit->instances, g_ptr_array_unref);
-	g_clear_pointer(&audit->regions, g_ptr_array_unref);
-	g_clear_pointer(&audit->carvings, g_ptr_array_unref);
-	g_clear_pointer(&audit->reservations, g_ptr_array_unref);
-	g_strfreev(audit->keepers);
-	g_clear_pointer(&audit->guests, g_ptr_array_unref);
-	g_clear_pointer(&audit->breaches, g_ptr_array_unref);
-	g_free(audit);
-}
-
 static void look_clear(DaxcLook *look)
 {
 	g_clear_pointer(&look->audit, daxc_audit_free);
@@ -94,72 +52,6 @@ static void look_clear(DaxcLook *look)
 	g_clear_pointer(&look->holdings, g_hash_table_unref);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(DaxcLook, look_clear)
-
-/* ---- for all parts ---- */
-
-/* A guest that is between two states may look like these. */
-static const char *const passing[] = {
-	"carving-without-guest",   "guest-without-carving",
-	"guest-not-on-its-memory", "node-stray",
-	"tenant-differs",	   NULL,
-};
-
-void daxc_look_breach(DaxcLook *look, const char *code, char *what, char *why,
-		      const char *remedy)
-{
-	DaxcBreach *breach = g_new0(DaxcBreach, 1);
-
-	breach->code = code;
-	breach->what = what;
-	breach->why = why;
-	breach->remedy = g_strdup(remedy);
-	breach->passing = g_strv_contains(passing, code);
-	g_ptr_array_add(look->audit->breaches, breach);
-}
-
-gboolean daxc_look_has_ledger(const DaxcLook *look)
-{
-	return look->audit->ledger_fault == NULL;
-}
-
-DaxcAuditInstance *daxc_look_found(const DaxcLook *look, guint index)
-{
-	return g_ptr_array_index(look->found, index);
-}
-
-gboolean daxc_look_is_of_boot(const DaxcLook *look, const DaxcCarving *carving)
-{
-	return strcmp(carving->boot_id, look->audit->boot_id) == 0;
-}
-
-const char *daxc_look_tenant(const DaxcLook *look, const char *uuid)
-{
-	const DaxcGuest *guest = g_hash_table_lookup(look->guests, uuid);
-	const DaxcCarving *carving = g_hash_table_lookup(look->holdings, uuid);
-
-	if (guest && guest->tenant)
-		return guest->tenant;
-	if (carving)
-		return carving->tenant;
-	return daxc_look_has_ledger(look) ? uuid : NULL;
-}
-
-const DaxcCacheDomain *daxc_look_domain(const DaxcLook *look, gint node)
-{
-	return daxc_geometry_for_node(look->host->geometry, node);
-}
-
-gboolean daxc_is_of_guest(const DaxcCarving *carving)
-{
-	return carving->state != DAXC_CARVING_SCRUBBING;
-}
-
-char *daxc_carving_describe(const DaxcCarving *carving)
-{
-	if (!daxc_is_of_guest(carving))
-		return g_strdup("scrubbing");
-	return g_strdup_printf("guest %s cell %u", carving->name, carving->plan->cell);
-}
 
 /* ---- reading ---- */
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The doctor on the host as daxcolor sees it: geometry, ledger, kernel. */
-#include "provision/doctor-private.h"
+#include "doctor/private.h"
 #include "provision/provision.h"
 
 #include <errno.h>

@@ -3,7 +3,7 @@
  * The audit of files: who can write what decides about memory, and which device
  * nodes lead to it.
  */
-#include "provision/audit-private.h"
+#include "audit/look.h"
 
 #include <dirent.h>
 #include <errno.h>

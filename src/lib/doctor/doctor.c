@@ -3,7 +3,7 @@
  * The doctor. A check is one function that fills one DaxcCheck; a fix is one
  * function that changes one file, after which the check is made again.
  */
-#include "provision/doctor-private.h"
+#include "doctor/private.h"
 
 #include "provision/provision.h"
 
@@ -145,12 +145,4 @@ gboolean daxc_doctor_check_start(const char *emulator, const char *const *device
 	g_autofree char *path = configured_qemu_conf(NULL, error);
 
 	return path && daxc_doctor_check_start_in("", path, emulator, devices, error);
-}
-
-char *daxc_qemu_memory_dir(GError **error)
-{
-	g_autofree char *path = configured_qemu_conf(NULL, error);
-	g_autoptr(DaxcQemuConf) conf = path ? daxc_qemu_conf_load(path, error) : NULL;
-
-	return conf ? g_steal_pointer(&conf->memory_backing_dir) : NULL;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* The audit of what libvirt runs: whether ledger and kernel know of it. */
-#include "provision/audit-private.h"
+#include "audit/look.h"
 
 #include <string.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /* What all checks of the doctor are written with: verdicts, and files below a root. */
-#include "provision/doctor-private.h"
+#include "doctor/private.h"
 
 #include <errno.h>
 #include <sys/stat.h>

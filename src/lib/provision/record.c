@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/* What there is to say of one record of the ledger, and of one instance. */
+#include "provision/provision.h"
+
+#include <string.h>
+#include <unistd.h>
+
+gboolean daxc_is_of_guest(const DaxcCarving *carving)
+{
+	return carving->state != DAXC_CARVING_SCRUBBING;
+}
+
+char *daxc_carving_describe(const DaxcCarving *carving)
+{
+	if (!daxc_is_of_guest(carving))
+		return g_strdup("scrubbing");
+	return g_strdup_printf("guest %s cell %u", carving->name, carving->plan->cell);
+}
+
+void daxc_sign(const DaxcHost *host, DaxcCarving *carving)
+{
+	carving->pid = getpid();
+	carving->pid_start = daxc_process_start(carving->pid);
+	g_free(carving->boot_id);
+	carving->boot_id = g_strdup(host->boot_id);
+}
+
+gboolean daxc_maker_lives(const DaxcCarving *carving)
+{
+	return carving->pid_start != 0 &&
+	       daxc_process_start(carving->pid) == carving->pid_start;
+}
+
+gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *instance)
+{
+	const GArray *want = carving->plan->extents;
+	const GArray *have = instance->extents;
+
+	if (instance->region != carving->plan->region || have->len == 0)
+		return FALSE;
+	/* A carving in the making, or being undone, has its first extents only. */
+	if (carving->state == DAXC_CARVING_ACTIVE ? have->len != want->len
+						  : have->len > want->len)
+		return FALSE;
+	for (guint i = 0; i < have->len; i++) {
+		const DaxcExtent *a = &g_array_index(want, DaxcExtent, i);
+		const DaxcExtent *b = &g_array_index(have, DaxcExtent, i);
+
+		if (a->start != b->start || a->size != b->size)
+			return FALSE;
+	}
+	return TRUE;
+}
+
+gboolean daxc_instance_touches(const DaxcInstance *instance, guint64 start, guint64 size)
+{
+	for (guint i = 0; i < instance->extents->len; i++) {
+		const DaxcExtent *extent =
+			&g_array_index(instance->extents, DaxcExtent, i);
+
+		if (start < extent->start + extent->size && extent->start < start + size)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id)
+{
+	for (guint i = carvings->len; i-- > 0;) {
+		const DaxcCarving *carving = g_ptr_array_index(carvings, i);
+
+		if (strcmp(carving->boot_id, boot_id) != 0)
+			g_ptr_array_remove_index(carvings, i);
+	}
+}
