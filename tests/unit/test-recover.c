@@ -213,6 +213,21 @@ START_TEST(an_instance_that_was_taken_away_leaves_dirt)
 }
 END_TEST
 
+START_TEST(a_boot_says_what_it_forgets)
+{
+	Fixture f = setup(TRUE);
+	g_autoptr(DaxcCarving) one = carve_well(&f, 1, "red", GIB, 2);
+	g_autoptr(DaxcCarving) two = carve_well(&f, 2, "red", GIB, 1);
+
+	behind_its_back(&f, "rm $D/simulated-kernel");
+	g_free(f.host->boot_id);
+	f.host->boot_id = g_strdup("the next one");
+	assert_reports(&f, "2 carvings of guests that ran before forgotten");
+	ck_assert_uint_eq(carvings(f.host), 0);
+	teardown(&f);
+}
+END_TEST
+
 static gboolean reserve(const Fixture *f, const char *tenant, gint node, guint count,
 			const char *list, GError **error)
 {
@@ -323,6 +338,7 @@ int main(void)
 	tcase_add_test(tcase, an_instance_that_was_renamed_is_followed);
 	tcase_add_test(tcase, clean_memory_in_a_strangers_hands_is_dirty);
 	tcase_add_test(tcase, an_instance_that_was_taken_away_leaves_dirt);
+	tcase_add_test(tcase, a_boot_says_what_it_forgets);
 	tcase_add_test(tcase, a_reserved_color_is_its_tenants_alone);
 	tcase_add_test(tcase, a_count_is_reserved_from_what_is_free);
 	tcase_add_test(tcase, another_geometry_voids_reservations_loudly);

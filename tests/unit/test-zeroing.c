@@ -433,15 +433,23 @@ START_TEST(the_wait_for_a_scrubber_is_bounded)
 }
 END_TEST
 
+static guint bad_in_colors(const Fixture *f)
+{
+	g_autoptr(GPtrArray) uses = daxc_host_colors(f->host, NULL);
+	guint bad = 0;
+
+	for (guint i = 0; i < uses->len; i++)
+		bad += ((DaxcColorUse *)g_ptr_array_index(uses, i))->bad;
+	return bad;
+}
+
 START_TEST(memory_that_fails_is_replaced)
 {
 	Fixture f = setup(TRUE);
 	g_autoptr(DaxcCarving) before = carve_well(&f, 1, "red", 3 * GIB, 2);
 	g_autoptr(DaxcCarving) after = NULL;
-	g_autoptr(GPtrArray) uses = NULL;
 	guint64 failed = granule_at(before, 1);
 	g_autoptr(GError) error = NULL;
-	guint bad = 0;
 
 	ck_assert_uint_gt(before->plan->extents->len, 1);
 	release(&f, before);
@@ -452,10 +460,7 @@ START_TEST(memory_that_fails_is_replaced)
 	ck_assert_uint_eq(state_at(&f, failed), DAXC_GRANULE_BAD);
 	ck_assert_uint_eq(count_state(&f, DAXC_GRANULE_BAD), 1);
 	ck_assert_uint_eq(instances_made(f.host), 1);
-	uses = daxc_host_colors(f.host, &error);
-	for (guint i = 0; i < uses->len; i++)
-		bad += ((DaxcColorUse *)g_ptr_array_index(uses, i))->bad;
-	ck_assert_uint_eq(bad, 1);
+	ck_assert_uint_eq(bad_in_colors(&f), 1);
 	/* For good: nobody gets it when there is no other. */
 	release(&f, after);
 	ck_assert_ptr_null(carve(&f, 1, "red", 6 * GIB, 2, &error));
@@ -543,6 +548,7 @@ START_TEST(the_administrators_list_is_heeded)
 	ck_assert(daxc_host_recover(f.host, FALSE, &report, &error));
 	ck_assert_uint_eq(report->len, 1);
 	ck_assert(strstr(g_ptr_array_index(report, 0), "a guest has it"));
+	ck_assert_uint_eq(bad_in_colors(&f), 4);
 	ck_assert_uint_eq(carvings(f.host), 1);
 	release(&f, carving);
 	ck_assert_ptr_null(carve(&f, 2, "red", 3 * GIB, 2, &error));

@@ -952,32 +952,40 @@ static gboolean run_for_boot(DaxcLedger *ledger, enum sql which, const char *boo
 	return ledger_finish(ledger, stmt, "note the boot", error);
 }
 
-static gboolean note_boot(DaxcLedger *ledger, const char *boot_id, gboolean *changed,
+static gboolean note_boot(DaxcLedger *ledger, const char *boot_id, gint *forgotten,
 			  GError **error)
 {
 	gboolean last;
 
 	if (!is_last_boot(ledger, boot_id, &last, error))
 		return FALSE;
-	if (changed)
-		*changed = !last;
-	return last || (run_for_boot(ledger, SQL_FREE_OTHER_BOOTS, boot_id, error) &&
-			run_for_boot(ledger, SQL_REMOVE_OTHER_BOOTS, boot_id, error) &&
-			ledger_run(ledger, SQL_SOIL, "note the boot", error) &&
-			run_for_boot(ledger, SQL_SET_BOOT, boot_id, error));
+	if (last)
+		return TRUE;
+	if (!run_for_boot(ledger, SQL_FREE_OTHER_BOOTS, boot_id, error) ||
+	    !run_for_boot(ledger, SQL_REMOVE_OTHER_BOOTS, boot_id, error))
+		return FALSE;
+	*forgotten = sqlite3_changes(ledger->db);
+	return ledger_run(ledger, SQL_SOIL, "note the boot", error) &&
+	       run_for_boot(ledger, SQL_SET_BOOT, boot_id, error);
 }
 
-gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, gboolean *changed,
+gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, gint *forgotten,
 			  GError **error)
 {
+	gint count = -1;
+
 	if (!is_id(boot_id)) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
 			    "ledger %s: \"%s\" is not a boot id", ledger->path,
 			    boot_id ? boot_id : "");
 		return FALSE;
 	}
-	return ledger_enter_change(ledger, error) &&
-	       ledger_leave(ledger, note_boot(ledger, boot_id, changed, error), error);
+	if (!ledger_enter_change(ledger, error) ||
+	    !ledger_leave(ledger, note_boot(ledger, boot_id, &count, error), error))
+		return FALSE;
+	if (forgotten)
+		*forgotten = count;
+	return TRUE;
 }
 
 gboolean daxc_ledger_serial(DaxcLedger *ledger, guint64 *serial, GError **error)

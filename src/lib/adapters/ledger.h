@@ -178,13 +178,14 @@ gboolean daxc_ledger_set_serial(DaxcLedger *ledger, guint64 serial, GError **err
 
 /**
  * daxc_ledger_boot:
- * @changed: (out) (optional): it is another than the ledger's last
+ * @forgotten: (out) (optional): how many carvings were removed; -1 when it is the
+ *   boot that the ledger knows already
  *
  * Notes the boot we are in. When it is another than the ledger's last, every
  * granule that was CLEAN or HELD is DIRTY from now on and every carving of
  * another boot is removed, for the kernel has forgotten it.
  */
-gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, gboolean *changed,
+gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, gint *forgotten,
 			  GError **error);
 
 /* Tells whether another process has committed anything since: @version then differs. */

@@ -396,6 +396,7 @@ static void count_granule(DaxcColorUse *use, guint32 user, DaxcGranuleState stat
 		use->bad++;
 	} else if (user != DAXC_USER_NONE) {
 		use->held++;
+		use->bad += state == DAXC_GRANULE_BAD;
 	} else {
 		use->free++;
 		if (state != DAXC_GRANULE_CLEAN)

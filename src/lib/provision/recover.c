@@ -232,16 +232,21 @@ static gboolean soil_unknown(DaxcHost *host, const DaxcSnapshot *snapshot,
 static DaxcSnapshot *recover(DaxcHost *host, GPtrArray *report, GError **error)
 {
 	g_autoptr(DaxcSnapshot) snapshot = NULL;
-	gboolean booted;
+	gint forgotten;
 
-	if (!daxc_ledger_boot(host->ledger, host->boot_id, &booted, error) ||
+	if (!daxc_ledger_boot(host->ledger, host->boot_id, &forgotten, error) ||
 	    !check_serial(host, report, error))
 		return NULL;
 	snapshot = daxc_snapshot_new(host, error);
 	if (!snapshot)
 		return NULL;
-	if (booted)
+	if (forgotten >= 0)
 		daxc_sweep_nodes(host, snapshot, report);
+	if (forgotten > 0)
+		daxc_report(report,
+			    "the host has booted: %d carving%s of guests that ran before "
+			    "forgotten, and all memory counts as dirty",
+			    forgotten, forgotten == 1 ? "" : "s");
 	for (guint i = 0; i < snapshot->carvings->len; i++) {
 		if (!recover_one(host, snapshot, i, report, error))
 			return NULL;

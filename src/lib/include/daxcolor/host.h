@@ -151,7 +151,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcReservation, daxc_reservation_free)
  * @node: names the cache domain
  * @total: granules of this color in all regions of the domain
  * @held, @dirty, @bad, @foreign: granules; foreign ones are in instances that
- *   the ledger does not know
+ *   the ledger does not know, and a bad one that a guest still has is held, too
  * @free: granules that a carving could get now (clean or dirty)
  * @tenant: (nullable): who owns the color
  */
