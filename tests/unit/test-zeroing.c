@@ -210,11 +210,13 @@ START_TEST(clean_memory_is_taken_first_and_not_zeroed_again)
 	ck_assert(daxc_ledger_commit(f.host->ledger, &error));
 	/* No guest could do that: it shows who zeroes. */
 	write_secret(&f, granule_at(second, 0));
-	again = carve_well(&f, 3, "red", 2 * GIB, 2);
+	again = carve_well(&f, 3, "red", GIB, 2);
+	ck_assert_uint_eq(granule_at(again, 0), granule_at(second, 0));
 	ck_assert(has_secret(&f, granule_at(second, 0)));
 	g_clear_pointer(&again, daxc_carving_free);
 	again = carve_well(&f, 3, "red", GIB, 2);
 	/* Used and given back since: dirty like all others. */
+	ck_assert_uint_eq(granule_at(again, 0), granule_at(first, 0));
 	ck_assert_uint_eq(state_at(&f, granule_at(second, 0)), DAXC_GRANULE_DIRTY);
 	teardown(&f);
 }
