@@ -364,6 +364,7 @@ static int end_of(Other *other)
 START_TEST(a_guest_gets_what_a_scrubber_holds)
 {
 	Fixture f = setup(TRUE);
+	g_autofree char *nudge = g_build_filename(f.dir, "scrub", NULL);
 	Other other;
 	g_autoptr(DaxcCarving) carving = NULL;
 
@@ -373,8 +374,11 @@ START_TEST(a_guest_gets_what_a_scrubber_holds)
 	/* It is nobody's carving, and its colors are free. */
 	ck_assert_uint_eq(carvings(f.host), 0);
 	ck_assert_uint_eq(instances_made(f.host), 1);
+	ck_assert(!g_file_test(nudge, G_FILE_TEST_EXISTS));
 	carving = carve_well(&f, 1, "red", 15 * GIB, 1);
 	ck_assert_int_eq(end_of(&other), 0);
+	/* The rest is to be zeroed all the same. */
+	ck_assert(g_file_test(nudge, G_FILE_TEST_EXISTS));
 	ck_assert_uint_eq(instances_made(f.host), 1);
 	teardown(&f);
 }

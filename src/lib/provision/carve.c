@@ -367,14 +367,12 @@ static const DaxcCarving *scrubbing_in_way(const DaxcSnapshot *snapshot,
 }
 
 /* Plans, and records it, when no scrubber is in the way any more. */
-static GPtrArray *intend(DaxcHost *host, const DaxcRequest *request, GError **error)
+static GPtrArray *intend_waiting(DaxcHost *host, const DaxcRequest *request,
+				 DaxcWaiting *waiting, GError **error)
 {
-	DaxcWaiting waiting;
-
-	daxc_wait_begin(&waiting, host);
 	for (;;) {
 		g_autoptr(DaxcSnapshot)
-			snapshot = begin_fresh(host, request->uuid, &waiting, error);
+			snapshot = begin_fresh(host, request->uuid, waiting, error);
 		g_autoptr(DaxcPlan) plan = NULL;
 		g_autoptr(GPtrArray) makings = NULL;
 		const DaxcCarving *scrubbing;
@@ -385,7 +383,7 @@ static GPtrArray *intend(DaxcHost *host, const DaxcRequest *request, GError **er
 		scrubbing = plan ? scrubbing_in_way(snapshot, plan) : NULL;
 		if (scrubbing) {
 			daxc_ledger_rollback(host->ledger);
-			if (!daxc_wait_for(&waiting, scrubbing, error))
+			if (!daxc_wait_for(waiting, scrubbing, error))
 				return NULL;
 			continue;
 		}
@@ -399,6 +397,19 @@ static GPtrArray *intend(DaxcHost *host, const DaxcRequest *request, GError **er
 		daxc_ledger_rollback(host->ledger);
 		return NULL;
 	}
+}
+
+static GPtrArray *intend(DaxcHost *host, const DaxcRequest *request, GError **error)
+{
+	DaxcWaiting waiting;
+	GPtrArray *makings;
+
+	daxc_wait_begin(&waiting, host);
+	makings = intend_waiting(host, request, &waiting, error);
+	/* A scrubber that gave way has left all the rest dirty. */
+	if (waiting.asked)
+		daxc_run_nudge_scrubber(host);
+	return makings;
 }
 
 static GPtrArray *carvings_of(const GPtrArray *makings)
