@@ -2,7 +2,8 @@
 /*
  * bench-scrub [MIB [ROUNDS]]
  *
- * How fast memory is zeroed, and zeroed and read back, on all CPUs; beside it a
+ * How fast memory (default: a granule of 1 GiB) is zeroed, and zeroed and read back, on
+ * all CPUs; beside it a
  * memset, and the best loops of streaming writes and of reads that could be written,
  * without a way to stop, a rate or a handler for failing memory: of all variants of
  * them, the one whose median was best here. All take turns in every round.
@@ -404,8 +405,8 @@ static guint64 large_pages(void)
 
 int main(int argc, char **argv)
 {
-	guint64 mib = argc > 1 ? g_ascii_strtoull(argv[1], NULL, 10) : 256;
-	guint rounds = argc > 2 ? (guint)g_ascii_strtoull(argv[2], NULL, 10) : 101;
+	guint64 mib = argc > 1 ? g_ascii_strtoull(argv[1], NULL, 10) : 1024;
+	guint rounds = argc > 2 ? (guint)g_ascii_strtoull(argv[2], NULL, 10) : 51;
 	const char *kind;
 	CpuMask mask;
 

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <immintrin.h>
 #endif
 
 #include <daxcolor/error.h>
@@ -173,9 +173,7 @@ static void handler_put(void)
 
 #ifdef __SSE2__
 
-/* Past the caches: the read back must come from memory, and guests keep theirs.
- * Wider stores fill the same write-combining lines and are no faster. */
-static void write_zeros(guint8 *memory, guint64 size)
+static void write_zeros_sse2(guint8 *memory, guint64 size)
 {
 	const __m128i zero = _mm_setzero_si128();
 	__m128i *at = (__m128i *)(void *)memory;
@@ -188,6 +186,32 @@ static void write_zeros(guint8 *memory, guint64 size)
 		_mm_stream_si128(at + 3, zero);
 	}
 	_mm_sfence();
+}
+
+/* Two lines at a time: a tenth faster; still wider stores are not (bench-scrub). */
+__attribute__((target("avx2"))) static void write_zeros_avx2(guint8 *memory, guint64 size)
+{
+	const __m256i zero = _mm256_setzero_si256();
+	__m256i *at = (__m256i *)(void *)memory;
+	const __m256i *end = at + size / sizeof(*at);
+
+	for (; at < end; at += 4) {
+		_mm256_stream_si256(at, zero);
+		_mm256_stream_si256(at + 1, zero);
+		_mm256_stream_si256(at + 2, zero);
+		_mm256_stream_si256(at + 3, zero);
+	}
+	_mm_sfence();
+}
+
+/* Past the caches: the read back must come from memory, and guests keep theirs.
+ * @size is a multiple of a page. */
+static void write_zeros(guint8 *memory, guint64 size)
+{
+	if (__builtin_cpu_supports("avx2"))
+		write_zeros_avx2(memory, size);
+	else
+		write_zeros_sse2(memory, size);
 }
 
 /* Prefetched so that it leaves little in the caches, which is as fast as wider loads
