@@ -3,10 +3,10 @@
  * bench-scrub [MIB [ROUNDS]]
  *
  * How fast memory (default: a granule of 1 GiB) is zeroed, and zeroed and read back, on
- * all CPUs; beside it a
- * memset, and the best loops of streaming writes and of reads that could be written,
- * without a way to stop, a rate or a handler for failing memory: of all variants of
- * them, the one whose median was best here. All take turns in every round.
+ * all CPUs; beside it a memset, and the best loops of streaming writes and of reads
+ * that could be written, without a way to stop, a rate or a handler for failing memory:
+ * of all variants of them, the one whose median was best here. All take turns in every
+ * round.
  *
  * The memory is mapped and there before: device-dax costs one fault a large page, and
  * other memory, which is all this machine may have, many more.
