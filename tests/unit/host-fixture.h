@@ -88,6 +88,28 @@ static inline DaxcCellRequest *cell_of(DaxcRequest *request, guint index)
 	return g_ptr_array_index(request->cells, index);
 }
 
+/* Carves for a guest; NULL with @error. */
+static inline DaxcCarving *carve(const Fixture *f, guint guest, const char *tenant,
+				 guint64 size, gint node, GError **error)
+{
+	g_autoptr(DaxcRequest) request = request_new(guest, tenant, size);
+	g_autoptr(GPtrArray) made = NULL;
+
+	cell_of(request, 0)->node = node;
+	made = daxc_host_carve(f->host, request, error);
+	return made ? g_ptr_array_steal_index(made, 0) : NULL;
+}
+
+static inline DaxcCarving *carve_well(const Fixture *f, guint guest, const char *tenant,
+				      guint64 size, gint node)
+{
+	g_autoptr(GError) error = NULL;
+	DaxcCarving *carving = carve(f, guest, tenant, size, node, &error);
+
+	unit_assert_no_error(error);
+	return carving;
+}
+
 static inline guint instances_with_memory(DaxcHost *host)
 {
 	g_autoptr(GPtrArray) instances = daxc_host_instances(host, NULL);

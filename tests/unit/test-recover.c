@@ -39,27 +39,6 @@ static void assert_reports(const Fixture *f, const char *text)
 	ck_assert_uint_eq(again->len, 0);
 }
 
-static DaxcCarving *carve(const Fixture *f, guint guest, const char *tenant, guint64 size,
-			  gint node, GError **error)
-{
-	g_autoptr(DaxcRequest) request = request_new(guest, tenant, size);
-	g_autoptr(GPtrArray) made = NULL;
-
-	cell_of(request, 0)->node = node;
-	made = daxc_host_carve(f->host, request, error);
-	return made ? g_ptr_array_steal_index(made, 0) : NULL;
-}
-
-static DaxcCarving *carve_well(const Fixture *f, guint guest, const char *tenant,
-			       guint64 size, gint node)
-{
-	g_autoptr(GError) error = NULL;
-	DaxcCarving *carving = carve(f, guest, tenant, size, node, &error);
-
-	unit_assert_no_error(error);
-	return carving;
-}
-
 static guint count_clean(const Fixture *f)
 {
 	g_autoptr(GArray) granules = daxc_ledger_granules(f->host->ledger, NULL);

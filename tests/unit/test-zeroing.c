@@ -43,28 +43,6 @@ static gboolean has_secret(const Fixture *f, guint64 address)
 	return memcmp(bytes, secret, sizeof(secret)) == 0;
 }
 
-/* Carves for a guest; NULL with @error. */
-static DaxcCarving *carve(const Fixture *f, guint guest, const char *tenant, guint64 size,
-			  gint node, GError **error)
-{
-	g_autoptr(DaxcRequest) request = request_new(guest, tenant, size);
-	g_autoptr(GPtrArray) made = NULL;
-
-	cell_of(request, 0)->node = node;
-	made = daxc_host_carve(f->host, request, error);
-	return made ? g_ptr_array_steal_index(made, 0) : NULL;
-}
-
-static DaxcCarving *carve_well(const Fixture *f, guint guest, const char *tenant,
-			       guint64 size, gint node)
-{
-	g_autoptr(GError) error = NULL;
-	DaxcCarving *carving = carve(f, guest, tenant, size, node, &error);
-
-	unit_assert_no_error(error);
-	return carving;
-}
-
 static void release(const Fixture *f, const DaxcCarving *carving)
 {
 	g_autoptr(GError) error = NULL;
