@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -130,6 +131,30 @@ static int errno_of(int result)
 
 /* ---- looking ---- */
 
+/*
+ * Removing a mapping waits for who is reading its attributes, with the region's lock
+ * held for which that reader waits: seen on 6.1, and nothing but a reboot ends it. So
+ * ours do not meet. Without the file (who is not root cannot read these attributes)
+ * there is no lock.
+ */
+static int lock_mappings(int how)
+{
+	int fd;
+
+	g_mkdir_with_parents(DAXC_DEFAULT_RUN_DIR, 0755);
+	fd = open(DAXC_DEFAULT_RUN_DIR "/mappings",
+		  O_RDONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	while (fd >= 0 && flock(fd, how) != 0 && errno == EINTR)
+		;
+	return fd;
+}
+
+static void unlock_mappings(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
 static GPtrArray *mainline_regions(DaxcKernel *kernel, GError **error)
 {
 	return daxc_sysfs_regions("", error);
@@ -137,13 +162,21 @@ static GPtrArray *mainline_regions(DaxcKernel *kernel, GError **error)
 
 static GPtrArray *mainline_instances(DaxcKernel *kernel, GError **error)
 {
-	return daxc_sysfs_instances("", error);
+	int lock = lock_mappings(LOCK_SH);
+	GPtrArray *instances = daxc_sysfs_instances("", error);
+
+	unlock_mappings(lock);
+	return instances;
 }
 
 static DaxcInstance *mainline_instance(DaxcKernel *kernel, const char *name,
 				       GError **error)
 {
-	return daxc_sysfs_instance("", name, error);
+	int lock = lock_mappings(LOCK_SH);
+	DaxcInstance *instance = daxc_sysfs_instance("", name, error);
+
+	unlock_mappings(lock);
+	return instance;
 }
 
 /* The module is pinned by every open file of every instance, in whose hands ever. */
@@ -284,11 +317,13 @@ static gboolean mainline_add_extent(DaxcKernel *kernel, const char *name,
 static gboolean mainline_clear(DaxcKernel *kernel, const char *name, GError **error)
 {
 	struct daxctl_dev *dev = require_dev(mainline_of(kernel), name, error);
-	int result;
+	int result, lock;
 
 	if (!dev)
 		return FALSE;
+	lock = lock_mappings(LOCK_EX);
 	result = daxctl_dev_set_size(dev, 0);
+	unlock_mappings(lock);
 	if (result < 0)
 		return daxc_kernel_refused(error, DAXC_STEP_CLEAR, name,
 					   errno_of(result));
