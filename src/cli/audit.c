@@ -118,14 +118,7 @@ static void add_region(JsonBuilder *builder, const DaxcRegion *region,
 		       const DaxcGeometry *geometry)
 {
 	json_builder_begin_object(builder);
-	cli_add_number(builder, "region", region->id);
-	cli_add_number(builder, "start", region->start);
-	cli_add_number(builder, "size", region->size);
-	cli_add_number(builder, "available", region->available);
-	cli_add_signed(builder, "node", region->node);
-	cli_add_number(builder, "align", region->align);
-	json_builder_set_member_name(builder, "cache");
-	cli_add_cache(builder, daxc_geometry_for_node(geometry, region->node));
+	cli_add_region_members(builder, region, geometry);
 	json_builder_end_object(builder);
 }
 
@@ -154,26 +147,6 @@ static void add_libvirt(JsonBuilder *builder, const Inquiry *inquiry)
 	json_builder_end_object(builder);
 }
 
-static void add_reservation(JsonBuilder *builder, const DaxcReservation *reservation)
-{
-	json_builder_begin_object(builder);
-	cli_add_text(builder, "tenant", reservation->tenant);
-	cli_add_signed(builder, "node", reservation->node);
-	cli_add_colors(builder, "colors", reservation->colors);
-	cli_add_number(builder, "of", reservation->of);
-	cli_add_number(builder, "granule", reservation->granule);
-	json_builder_end_object(builder);
-}
-
-static void add_texts(JsonBuilder *builder, const char *member, const char *const *texts)
-{
-	json_builder_set_member_name(builder, member);
-	json_builder_begin_array(builder);
-	for (guint i = 0; texts && texts[i]; i++)
-		json_builder_add_string_value(builder, texts[i]);
-	json_builder_end_array(builder);
-}
-
 static void add_breach(JsonBuilder *builder, const DaxcBreach *breach)
 {
 	json_builder_begin_object(builder);
@@ -195,10 +168,10 @@ static void add_header(JsonBuilder *builder, const Inquiry *inquiry)
 	cli_add_text(builder, "kernel", audit->kernel);
 	cli_add_text(builder, "backend", daxc_host_backend(inquiry->host));
 	cli_add_flag(builder, "simulated", daxc_host_is_simulated(inquiry->host));
-	add_texts(builder, "limits", daxc_host_limits(inquiry->host));
+	cli_add_texts(builder, "limits", daxc_host_limits(inquiry->host));
 	cli_add_text(builder, "configuration", audit->config);
 	cli_add_text(builder, "zero", audit->zeroing);
-	add_texts(builder, "zero_other_tenants", (const char *const *)audit->keepers);
+	cli_add_texts(builder, "zero_other_tenants", (const char *const *)audit->keepers);
 	cli_add_text(builder, "ledger", audit->ledger);
 	cli_add_text(builder, "ledger_fault", audit->ledger_fault);
 }
@@ -223,11 +196,7 @@ static JsonNode *build(const Inquiry *inquiry)
 		add_instance(builder, g_ptr_array_index(audit->instances, i), geometry);
 	json_builder_end_array(builder);
 	cli_add_carvings(builder, "carvings", audit->carvings);
-	json_builder_set_member_name(builder, "reservations");
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < audit->reservations->len; i++)
-		add_reservation(builder, g_ptr_array_index(audit->reservations, i));
-	json_builder_end_array(builder);
+	cli_add_reservations(builder, audit->reservations);
 	json_builder_set_member_name(builder, "breaches");
 	json_builder_begin_array(builder);
 	for (guint i = 0; i < audit->breaches->len; i++)

@@ -134,6 +134,39 @@ void cli_add_cache(JsonBuilder *builder, const DaxcCacheDomain *domain)
 	json_builder_end_object(builder);
 }
 
+void cli_add_region_members(JsonBuilder *builder, const DaxcRegion *region,
+			    const DaxcGeometry *geometry)
+{
+	cli_add_number(builder, "region", region->id);
+	cli_add_number(builder, "start", region->start);
+	cli_add_number(builder, "size", region->size);
+	cli_add_number(builder, "available", region->available);
+	cli_add_signed(builder, "node", region->node);
+	cli_add_number(builder, "align", region->align);
+	json_builder_set_member_name(builder, "cache");
+	cli_add_cache(builder, daxc_geometry_for_node(geometry, region->node));
+}
+
+static void add_reservation(JsonBuilder *builder, const DaxcReservation *reservation)
+{
+	json_builder_begin_object(builder);
+	cli_add_text(builder, "tenant", reservation->tenant);
+	cli_add_signed(builder, "node", reservation->node);
+	cli_add_colors(builder, "colors", reservation->colors);
+	cli_add_number(builder, "of", reservation->of);
+	cli_add_number(builder, "granule", reservation->granule);
+	json_builder_end_object(builder);
+}
+
+void cli_add_reservations(JsonBuilder *builder, const GPtrArray *reservations)
+{
+	json_builder_set_member_name(builder, "reservations");
+	json_builder_begin_array(builder);
+	for (guint i = 0; i < reservations->len; i++)
+		add_reservation(builder, g_ptr_array_index(reservations, i));
+	json_builder_end_array(builder);
+}
+
 void cli_add_instance_members(JsonBuilder *builder, const DaxcInstance *instance,
 			      gint node, const DaxcGeometry *geometry)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Carvings, plans and instances as documents and tables: list, show, plan, carve. */
+/* Carvings, plans and instances as documents and tables: list, show, plan, carve,
+ * audit; and what else several documents have. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -19,6 +20,13 @@ void cli_add_carvings(JsonBuilder *builder, const char *member,
 
 /* A whole object, or null: what stands before the memory of a node. */
 void cli_add_cache(JsonBuilder *builder, const DaxcCacheDomain *domain);
+
+/* Members of the object that is being built. */
+void cli_add_region_members(JsonBuilder *builder, const DaxcRegion *region,
+			    const DaxcGeometry *geometry);
+
+/* Array "reservations": @reservations (element-type DaxcReservation). */
+void cli_add_reservations(JsonBuilder *builder, const GPtrArray *reservations);
 
 /* Members of the object that is being built. */
 void cli_add_instance_members(JsonBuilder *builder, const DaxcInstance *instance,

@@ -78,11 +78,14 @@ CliStatus cli_usage_error(const Cli *cli, GError *error);
 DaxcHost *cli_open(const Cli *cli, gboolean read_only);
 
 /**
- * cli_look:
+ * cli_show_host:
  * @build: the document that --json prints
  * @print: the same for people
- *
- * The whole of a verb that only looks at the host.
  */
+CliStatus cli_show_host(const Cli *cli, DaxcHost *host,
+			JsonNode *(*build)(DaxcHost *host, GError **error),
+			void (*print)(JsonNode *document));
+
+/* The same for a host that is opened for it: the whole of a verb that only looks. */
 CliStatus cli_look(const Cli *cli, JsonNode *(*build)(DaxcHost *host, GError **error),
 		   void (*print)(JsonNode *document));

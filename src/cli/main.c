@@ -115,15 +115,13 @@ DaxcHost *cli_open(const Cli *cli, gboolean read_only)
 	return host;
 }
 
-CliStatus cli_look(const Cli *cli, JsonNode *(*build)(DaxcHost *host, GError **error),
-		   void (*print)(JsonNode *document))
+CliStatus cli_show_host(const Cli *cli, DaxcHost *host,
+			JsonNode *(*build)(DaxcHost *host, GError **error),
+			void (*print)(JsonNode *document))
 {
-	g_autoptr(DaxcHost) host = cli_open(cli, TRUE);
 	g_autoptr(JsonNode) document = NULL;
 	GError *error = NULL;
 
-	if (!host)
-		return CLI_FAILED;
 	document = build(host, &error);
 	if (!document)
 		return cli_fail(cli, NULL, error);
@@ -132,6 +130,14 @@ CliStatus cli_look(const Cli *cli, JsonNode *(*build)(DaxcHost *host, GError **e
 	else
 		print(document);
 	return CLI_DONE;
+}
+
+CliStatus cli_look(const Cli *cli, JsonNode *(*build)(DaxcHost *host, GError **error),
+		   void (*print)(JsonNode *document))
+{
+	g_autoptr(DaxcHost) host = cli_open(cli, TRUE);
+
+	return host ? cli_show_host(cli, host, build, print) : CLI_FAILED;
 }
 
 /* What the library reports goes where it does not disturb a document. */

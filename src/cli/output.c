@@ -191,6 +191,15 @@ void cli_add_flag(JsonBuilder *builder, const char *member, gboolean value)
 	json_builder_add_boolean_value(builder, value);
 }
 
+void cli_add_texts(JsonBuilder *builder, const char *member, const char *const *texts)
+{
+	json_builder_set_member_name(builder, member);
+	json_builder_begin_array(builder);
+	for (guint i = 0; texts && texts[i]; i++)
+		json_builder_add_string_value(builder, texts[i]);
+	json_builder_end_array(builder);
+}
+
 void cli_add_colors(JsonBuilder *builder, const char *member, const GArray *colors)
 {
 	json_builder_set_member_name(builder, member);

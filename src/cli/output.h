@@ -41,6 +41,8 @@ void cli_add_text(JsonBuilder *builder, const char *member, const char *value);
 void cli_add_number(JsonBuilder *builder, const char *member, guint64 value);
 void cli_add_signed(JsonBuilder *builder, const char *member, gint64 value);
 void cli_add_flag(JsonBuilder *builder, const char *member, gboolean value);
+/* @texts: (nullable): NULL-terminated */
+void cli_add_texts(JsonBuilder *builder, const char *member, const char *const *texts);
 /* @colors: (element-type guint32) */
 void cli_add_colors(JsonBuilder *builder, const char *member, const GArray *colors);
 

@@ -10,14 +10,7 @@ static void add_region(JsonBuilder *builder, const DaxcRegion *region,
 		       const GPtrArray *instances, const DaxcGeometry *geometry)
 {
 	json_builder_begin_object(builder);
-	cli_add_number(builder, "region", region->id);
-	cli_add_number(builder, "start", region->start);
-	cli_add_number(builder, "size", region->size);
-	cli_add_number(builder, "available", region->available);
-	cli_add_signed(builder, "node", region->node);
-	cli_add_number(builder, "align", region->align);
-	json_builder_set_member_name(builder, "cache");
-	cli_add_cache(builder, daxc_geometry_for_node(geometry, region->node));
+	cli_add_region_members(builder, region, geometry);
 	json_builder_set_member_name(builder, "instances");
 	json_builder_begin_array(builder);
 	for (guint i = 0; i < instances->len; i++) {

@@ -2,6 +2,7 @@
 /* daxcolor reserve: colors that a tenant keeps while it holds no memory. */
 #include <stdio.h>
 
+#include "carvings.h"
 #include "cli.h"
 #include "output.h"
 
@@ -27,20 +28,7 @@ static JsonNode *build(DaxcHost *host, GError **error)
 		return NULL;
 	builder = json_builder_new();
 	json_builder_begin_object(builder);
-	json_builder_set_member_name(builder, "reservations");
-	json_builder_begin_array(builder);
-	for (guint i = 0; i < all->len; i++) {
-		const DaxcReservation *one = g_ptr_array_index(all, i);
-
-		json_builder_begin_object(builder);
-		cli_add_text(builder, "tenant", one->tenant);
-		cli_add_signed(builder, "node", one->node);
-		cli_add_colors(builder, "colors", one->colors);
-		cli_add_number(builder, "of", one->of);
-		cli_add_number(builder, "granule", one->granule);
-		json_builder_end_object(builder);
-	}
-	json_builder_end_array(builder);
+	cli_add_reservations(builder, all);
 	json_builder_end_object(builder);
 	return cli_built(builder);
 }
@@ -96,7 +84,6 @@ static CliStatus run_change(Cli *cli, const char *tenant)
 {
 	g_autoptr(GArray) colors = NULL;
 	g_autoptr(DaxcHost) host = NULL;
-	g_autoptr(JsonNode) document = NULL;
 	GError *error = NULL;
 	guint64 n = 0;
 
@@ -115,14 +102,7 @@ static CliStatus run_change(Cli *cli, const char *tenant)
 		return CLI_FAILED;
 	if (!change(host, tenant, n, colors, &error))
 		return cli_fail(cli, tenant, error);
-	document = build(host, &error);
-	if (!document)
-		return cli_fail(cli, NULL, error);
-	if (cli->json)
-		cli_print_json(document);
-	else
-		print_text(document);
-	return CLI_DONE;
+	return cli_show_host(cli, host, build, print_text);
 }
 
 static CliStatus run(Cli *cli, int argc, char **argv)

@@ -429,7 +429,7 @@ static gboolean mainline_zero(DaxcKernel *kernel, const char *name, guint64 offs
 			      guint64 size, const DaxcScrubOptions *options, guint64 *bad,
 			      GError **error)
 {
-	g_autoptr(DaxcInstance) instance = daxc_sysfs_instance("", name, error);
+	g_autoptr(DaxcInstance) instance = mainline_instance(kernel, name, error);
 	gboolean ok;
 	int fd;
 

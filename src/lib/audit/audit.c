@@ -91,23 +91,12 @@ static gboolean read_ledger(DaxcLook *look, GError **error)
 	return TRUE;
 }
 
-static gint node_of(const GPtrArray *regions, guint id)
-{
-	for (guint i = 0; i < regions->len; i++) {
-		const DaxcRegion *region = g_ptr_array_index(regions, i);
-
-		if (region->id == id)
-			return region->node;
-	}
-	return -1;
-}
-
 static void add_instance(DaxcLook *look, DaxcInstance *instance)
 {
 	DaxcAuditInstance *row = g_new0(DaxcAuditInstance, 1);
 
 	row->instance = instance;
-	row->node = node_of(look->audit->regions, instance->region);
+	row->node = daxc_region_node(look->audit->regions, instance->region);
 	row->colors = g_array_new(FALSE, FALSE, sizeof(guint32));
 	row->processes =
 		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_process_free);

@@ -148,25 +148,17 @@ typedef struct {
 	GHashTable *by_minor;
 } Nodes;
 
-/* "ID-NAME", with no more than the beginning of a long name. */
+/* Of a guest that libvirt runs also the id is known. */
 static gboolean fits_directory(const DaxcLook *look, const char *directory,
 			       const DaxcCarving *carving)
 {
 	const DaxcGuest *guest = g_hash_table_lookup(look->guests, carving->uuid);
-	const char *dash = strchr(directory, '-');
-	g_autofree char *number = NULL;
 	DaxcNode node = {0};
-	guint64 id;
 
-	if (!dash || !g_utf8_validate(directory, -1, NULL))
-		return FALSE;
-	number = g_strndup(directory, (gsize)(dash - directory));
-	if (!g_ascii_string_to_unsigned(number, 10, 0, G_MAXINT, &id, NULL))
-		return FALSE;
-	if (guest && (guint64)guest->id != id)
-		return FALSE;
-	node.guest = dash + 1;
-	return daxc_node_directory_fits(&node, carving->name);
+	return g_utf8_validate(directory, -1, NULL) &&
+	       daxc_node_read_directory(&node, directory) &&
+	       (!guest || guest->id == node.id) &&
+	       daxc_node_directory_fits(&node, carving->name);
 }
 
 gboolean daxc_look_node_fits(const DaxcLook *look, const char *path,

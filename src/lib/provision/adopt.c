@@ -6,8 +6,6 @@
  */
 #include "provision/provision.h"
 
-#include <string.h>
-
 #include <daxcolor/error.h>
 
 /**
@@ -73,17 +71,6 @@ static gboolean fill_plan(const DaxcHost *host, const DaxcInstance *instance,
 	return TRUE;
 }
 
-static gint node_of_region(const DaxcSnapshot *snapshot, guint id)
-{
-	for (guint i = 0; i < snapshot->regions->len; i++) {
-		const DaxcRegion *region = g_ptr_array_index(snapshot->regions, i);
-
-		if (region->id == id)
-			return region->node;
-	}
-	return -1;
-}
-
 static DaxcCarving *carving_of(const DaxcHost *host, const DaxcSnapshot *snapshot,
 			       const Search *search)
 {
@@ -99,27 +86,17 @@ static DaxcCarving *carving_of(const DaxcHost *host, const DaxcSnapshot *snapsho
 	daxc_sign(host, carving);
 	plan->cell = search->cell;
 	plan->region = search->instance->region;
-	plan->node = node_of_region(snapshot, plan->region);
+	plan->node = daxc_region_node(snapshot->regions, plan->region);
 	if (!fill_plan(host, search->instance, plan))
 		return NULL;
 	return g_steal_pointer(&carving);
-}
-
-/* In a transaction: would anybody share a color now? */
-static gboolean still_apart(DaxcHost *host, GError **error)
-{
-	g_autoptr(DaxcSnapshot) snapshot = daxc_snapshot_new(host, error);
-	g_autoptr(DaxcLayout)
-		layout = snapshot ? daxc_snapshot_layout(host, snapshot, error) : NULL;
-
-	return layout != NULL;
 }
 
 /* In a transaction, which it ends. */
 static gboolean record(DaxcHost *host, DaxcCarving *carving, GError **error)
 {
 	if (daxc_ledger_insert(host->ledger, carving, error) &&
-	    still_apart(host, error) && daxc_ledger_commit(host->ledger, error))
+	    daxc_check_apart(host, error) && daxc_ledger_commit(host->ledger, error))
 		return TRUE;
 	daxc_ledger_rollback(host->ledger);
 	return FALSE;

@@ -5,24 +5,10 @@
  */
 #include "provision/provision.h"
 
-#include <string.h>
-
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
 
 #include "adapters/kmsg.h"
-
-static const DaxcZone *zone_of(const DaxcLayout *layout, guint64 address)
-{
-	for (guint i = 0; i < daxc_layout_zones(layout); i++) {
-		const DaxcZone *zone = daxc_layout_zone(layout, i);
-
-		if (address >= zone->start &&
-		    (address - zone->start) / zone->granule < zone->n)
-			return zone;
-	}
-	return NULL;
-}
 
 /* One granule, that of an address in it. */
 static gboolean mark_granule(DaxcHost *host, const DaxcSnapshot *snapshot, guint64 start,
@@ -89,17 +75,13 @@ static gboolean mark_logged(DaxcHost *host, const DaxcSnapshot *snapshot,
 	if (!pages)
 		g_warning("%s", failure->message);
 	for (guint i = 0; pages && i < pages->len; i++) {
-		guint64 page = g_array_index(pages, guint64, i);
-		const DaxcZone *zone = zone_of(layout, page);
-		g_autofree char *why = NULL;
+		const DaxcExtent page = {g_array_index(pages, guint64, i), 1};
+		g_autofree char *why =
+			g_strdup_printf("the kernel logged that its page at "
+					"0x%" G_GINT64_MODIFIER "x failed",
+					page.start);
 
-		if (!zone)
-			continue;
-		why = g_strdup_printf("the kernel logged that its page at "
-				      "0x%" G_GINT64_MODIFIER "x failed",
-				      page);
-		if (!mark_granule(host, snapshot, page - page % zone->granule,
-				  zone->granule, why, report, error))
+		if (!mark_range(host, snapshot, layout, &page, why, report, error))
 			return FALSE;
 	}
 	return TRUE;

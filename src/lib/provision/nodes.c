@@ -41,11 +41,11 @@ gboolean daxc_node_directory_fits(const DaxcNode *node, const char *name)
 		g_utf8_strlen(node->guest, -1) >= SHORT_NAME_MAX);
 }
 
-/* "7-guest": id and name. */
-static gboolean read_directory_name(const char *entry, DaxcNode *node)
+gboolean daxc_node_read_directory(DaxcNode *node, const char *directory)
 {
-	const char *dash = strchr(entry, '-');
-	g_autofree char *id = dash ? g_strndup(entry, (gsize)(dash - entry)) : NULL;
+	const char *dash = strchr(directory, '-');
+	g_autofree char *id = dash ? g_strndup(directory, (gsize)(dash - directory))
+				   : NULL;
 	guint64 number;
 
 	if (!id || !daxc_uint_parse(id, "id", G_MAXINT, &number, NULL) || !dash[1])
@@ -87,7 +87,7 @@ static void visit_directory(int base, const char *entry, DaxcNodeVisitor visit,
 			close(fd);
 		return;
 	}
-	if (!read_directory_name(entry, &node))
+	if (!daxc_node_read_directory(&node, entry))
 		return;
 	while ((file = readdir(dir))) {
 		if (read_node(fd, file->d_name, &node))

@@ -108,6 +108,13 @@ gboolean daxc_is_of_guest(const DaxcCarving *carving);
 /* Returns: (transfer full): "guest web1 cell 0". */
 char *daxc_carving_describe(const DaxcCarving *carving);
 
+/* Returns: node of region @id among @regions, -1 when it is not among them. */
+gint daxc_region_node(const GPtrArray *regions, guint id);
+
+/* In a transaction, before it is committed: fails when two tenants would have one
+ * color or granule from then on. */
+gboolean daxc_check_apart(DaxcHost *host, GError **error);
+
 /* Returns: (transfer none) (nullable): what the ledger says of exactly that granule. */
 const DaxcLedgerGranule *daxc_snapshot_granule(const DaxcSnapshot *snapshot,
 					       guint64 start, guint64 size);
@@ -210,6 +217,9 @@ typedef void (*DaxcNodeVisitor)(const DaxcNode *node, gpointer data);
 
 /* Calls @visit for every one. */
 gboolean daxc_visit_nodes(DaxcNodeVisitor visit, gpointer data, GError **error);
+
+/* Reads a memory directory's name, "7-guest", into @node, which points into it then. */
+gboolean daxc_node_read_directory(DaxcNode *node, const char *directory);
 
 /* Can the directory be that of a guest of that name? */
 gboolean daxc_node_directory_fits(const DaxcNode *node, const char *name);

@@ -64,6 +64,17 @@ gboolean daxc_instance_touches(const DaxcInstance *instance, guint64 start, guin
 	return FALSE;
 }
 
+gint daxc_region_node(const GPtrArray *regions, guint id)
+{
+	for (guint i = 0; i < regions->len; i++) {
+		const DaxcRegion *region = g_ptr_array_index(regions, i);
+
+		if (region->id == id)
+			return region->node;
+	}
+	return -1;
+}
+
 void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id)
 {
 	for (guint i = carvings->len; i-- > 0;) {

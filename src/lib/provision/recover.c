@@ -10,7 +10,6 @@
 #include "provision/provision.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
@@ -42,13 +41,8 @@ static gboolean check_dma(const DaxcHost *host, const DaxcCarving *carving,
 gboolean daxc_take_back(DaxcHost *host, const DaxcCarving *carving,
 			const DaxcInstance *instance, GError **error)
 {
-	if (instance && !check_dma(host, carving, error)) {
-		g_autofree char *who = daxc_carving_describe(carving);
-
-		g_prefix_error(error, "%s: ", who);
-		return FALSE;
-	}
-	if (instance && !daxc_kernel_destroy(host->kernel, instance->name, error)) {
+	if (instance && (!check_dma(host, carving, error) ||
+			 !daxc_kernel_destroy(host->kernel, instance->name, error))) {
 		g_autofree char *who = daxc_carving_describe(carving);
 
 		g_prefix_error(error, "%s: ", who);
@@ -159,7 +153,6 @@ static gboolean undo_record(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 	return TRUE;
 }
 
-/* Returns: whether all is well; @changed when it had to be made so. */
 static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint index,
 			    GPtrArray *report, GError **error)
 {

@@ -2,26 +2,16 @@
 /* Colors that tenants keep while they hold no memory, also over a reboot. */
 #include "provision/provision.h"
 
-#include <string.h>
-
 #include <daxcolor/error.h>
-#include <daxcolor/size.h>
 
 GPtrArray *daxc_host_reservations(DaxcHost *host, GError **error)
 {
 	return daxc_ledger_reservations(host->ledger, error);
 }
 
-/* In a transaction, and before it is committed: does everything still fit? */
 static gboolean check_owners(DaxcHost *host, GError **error)
 {
-	g_autoptr(DaxcSnapshot) snapshot = daxc_snapshot_new(host, error);
-	g_autoptr(DaxcLayout) layout = NULL;
-
-	if (!snapshot)
-		return FALSE;
-	layout = daxc_snapshot_layout(host, snapshot, error);
-	if (layout)
+	if (daxc_check_apart(host, error))
 		return TRUE;
 	g_prefix_error(error, "cannot be reserved: ");
 	return FALSE;

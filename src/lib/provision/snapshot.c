@@ -270,6 +270,15 @@ static void set_waits(DaxcHost *host, DaxcLayout *layout, const DaxcSnapshot *sn
 	}
 }
 
+gboolean daxc_check_apart(DaxcHost *host, GError **error)
+{
+	g_autoptr(DaxcSnapshot) snapshot = daxc_snapshot_new(host, error);
+	g_autoptr(DaxcLayout)
+		layout = snapshot ? daxc_snapshot_layout(host, snapshot, error) : NULL;
+
+	return layout != NULL;
+}
+
 DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
 			     const DaxcRequest *request, GError **error)
 {
