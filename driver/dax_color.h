@@ -37,6 +37,7 @@
 #include <linux/uuid.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
+#include <linux/debugfs.h>
 
 #include "space.h"
 
@@ -305,7 +306,7 @@ int dc_zero_init(void);
 void dc_zero_exit(void);
 /*
  * Writes zeros over @ranges, all of which have struct pages, on several CPUs near
- * @node. -EINTR when @stop became true or, without one, the caller was killed.
+ * @node. -EINTR when @stop became true or the caller was killed.
  * @left, when there, falls by the bytes that have been written.
  */
 int dc_zero(int node, const struct dcs_ranges *ranges, const bool *stop, atomic64_t *left);

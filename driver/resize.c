@@ -120,24 +120,6 @@ static int dc_choose(struct dc_instance *instance, const struct dc_ask *ask,
 
 /* ---- taking; with the region's lock ---- */
 
-static int dc_collect_dirty(struct dc_region *region, struct dc_grant *grant)
-{
-	struct dcs_ranges *dirty = &grant->dirty;
-	u32 i, room = 0;
-
-	for (i = 0; i < grant->ranges.nr; i++)
-		room += dcs_count(&region->space, grant->ranges.list[i].start,
-				  grant->ranges.list[i].size);
-	dirty->list = kvmalloc_array(room, sizeof(*dirty->list), GFP_KERNEL);
-	if (!dirty->list)
-		return -ENOMEM;
-	dirty->room = room;
-	for (i = 0; i < grant->ranges.nr; i++)
-		dcs_pieces(&region->space, grant->ranges.list[i].start,
-			   grant->ranges.list[i].size, DCS_DIRTY, dirty);
-	return 0;
-}
-
 static void dc_set(struct dc_region *region, const struct dcs_ranges *ranges, enum dcs_state state,
 		   const void *holder)
 {
@@ -161,7 +143,7 @@ static int dc_reserve(struct dc_region *region, const struct dc_grant *grant)
 static int dc_take_chosen(struct dc_instance *instance, struct dc_grant *grant)
 {
 	struct dc_region *region = instance->region;
-	int err = dc_collect_dirty(region, grant);
+	int err = dcs_collect(&region->space, &grant->ranges, DCS_DIRTY, &grant->dirty);
 
 	if (!err)
 		err = dc_reserve(region, grant);
@@ -301,7 +283,7 @@ static int dc_grow_pinned(struct dc_instance *instance, const struct dc_ask *ask
 
 	if (err)
 		return err;
-	err = dc_zero(region->node, &grant.dirty, NULL, NULL);
+	err = dc_zero(region->node, &grant.dirty, &region->dying, NULL);
 	if (!err)
 		err = dc_publish(instance, &grant);
 	if (err)
@@ -412,13 +394,14 @@ static int dc_reserve_cut(struct dc_region *region)
 static int dc_shrink(struct dc_instance *instance, u64 size)
 {
 	struct dce_extents *new;
+	struct dcs_ranges cut;
 	int err = dc_reserve_cut(instance->region);
 
+	if (!err)
+		err = dce_shrink(dc_extents(instance), size, &new, &cut);
 	if (err)
 		return err;
-	new = dce_cut(dc_extents(instance), size);
-	if (!new)
-		return -ENOMEM;
+	dcs_ranges_free(&cut);
 	dc_cut(instance, new);
 	return 0;
 }

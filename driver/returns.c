@@ -19,11 +19,13 @@
  * struct dc_returning - a piece on its way back
  * @list: in dc_region.returns
  * @range: where
+ * @whole: @range, as an answer
  * @zero: the parts that are zeroed: all but what is bad
  */
 struct dc_returning {
 	struct list_head list;
 	struct dcs_range range;
+	struct dcs_ranges whole;
 	struct dcs_ranges zero;
 };
 
@@ -38,10 +40,13 @@ static struct dc_returning *dc_returning_new(u64 start, u64 size)
 {
 	struct dc_returning *returning;
 
-	/* Of 64 bytes, and there is no way to go on without it. */
+	/* Small, and there is no way to go on without it. */
 	returning = kzalloc(sizeof(*returning), GFP_KERNEL | __GFP_NOFAIL);
 	returning->range.start = start;
 	returning->range.size = size;
+	returning->whole.list = &returning->range;
+	returning->whole.nr = 1;
+	returning->whole.size = size;
 	return returning;
 }
 
@@ -49,32 +54,6 @@ static void dc_returning_free(struct dc_returning *returning)
 {
 	dcs_ranges_free(&returning->zero);
 	kfree(returning);
-}
-
-/* Pieces of [start, start + size) in @state, as ranges. */
-static int dc_pieces(const struct dcs_space *space, u64 start, u64 size, enum dcs_state state,
-		     struct dcs_ranges *out)
-{
-	u64 at, end = start + size;
-	u32 room = dcs_count(space, start, size);
-
-	memset(out, 0, sizeof(*out));
-	out->list = kvmalloc_array(room, sizeof(*out->list), GFP_KERNEL);
-	if (!out->list)
-		return -ENOMEM;
-	out->room = room;
-	for (at = start; at < end; ) {
-		const struct dcs_piece *piece = dcs_at(space, at);
-		u64 next = min(piece->end, end);
-
-		if (piece->state == state) {
-			out->list[out->nr].start = at;
-			out->list[out->nr++].size = next - at;
-			out->size += next - at;
-		}
-		at = next;
-	}
-	return 0;
 }
 
 /* What fails with one page: the granule, where colors have one. */
@@ -135,8 +114,8 @@ static int dc_leave_quarantine(struct dc_region *region, struct dc_returning *re
 	if (!err)
 		err = dc_retire_returning(region, range);
 	if (!err)
-		err = dc_pieces(&region->space, range->start, range->size, DCS_QUARANTINED,
-				&returning->zero);
+		err = dcs_collect(&region->space, &returning->whole, DCS_QUARANTINED,
+				  &returning->zero);
 	if (err)
 		return err;
 	dc_pages_forget(region, range->start, range->size);

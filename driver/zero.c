@@ -30,7 +30,7 @@ static struct workqueue_struct *dc_zero_wq;
  * @next: the slice that is taken next
  * @stop: stop early when true
  * @left: may be NULL; bytes to go
- * @caller: its death stops the work, when there is no @stop
+ * @caller: its death stops the work, too
  * @stopped: it did
  */
 struct dc_zeroing {
@@ -50,7 +50,7 @@ struct dc_zero_worker {
 
 static bool dc_zero_should_stop(const struct dc_zeroing *zeroing)
 {
-	return zeroing->stop ? READ_ONCE(*zeroing->stop) : fatal_signal_pending(zeroing->caller);
+	return READ_ONCE(*zeroing->stop) || fatal_signal_pending(zeroing->caller);
 }
 
 static u64 dc_zero_address(const struct dcs_ranges *ranges, u64 slice)
