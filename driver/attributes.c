@@ -97,13 +97,12 @@ static ssize_t bad_size_show(struct device *dev, struct device_attribute *attr, 
 }
 static DEVICE_ATTR_RO(bad_size);
 
-/* The one thing that may be written to @attr is a true value. */
+/* For attributes that are pushed like a button. */
 static int dc_is_one(const char *buf)
 {
-	bool yes;
-	int err = kstrtobool(buf, &yes);
+	int value, err = kstrtoint(buf, 0, &value);
 
-	return err ? err : yes ? 0 : -EINVAL;
+	return err ? err : value == 1 ? 0 : -EINVAL;
 }
 
 static ssize_t scrub_store(struct device *dev, struct device_attribute *attr, const char *buf,
@@ -428,8 +427,7 @@ static bool dc_parse_extent(char *text, u64 *start, u64 *end)
 	char *first = strsep(&text, "-");
 
 	return text && !kstrtoull(first, 16, (unsigned long long *)start) &&
-	       !kstrtoull(text, 16, (unsigned long long *)end) && *start <= *end &&
-	       *end != U64_MAX;
+	       !kstrtoull(text, 16, (unsigned long long *)end) && *start <= *end;
 }
 
 static ssize_t mapping_store(struct device *dev, struct device_attribute *attr, const char *buf,
@@ -443,7 +441,7 @@ static ssize_t mapping_store(struct device *dev, struct device_attribute *attr, 
 	if (strscpy(text, buf, sizeof(text)) < 0 || !dc_parse_extent(text, &start, &end))
 		return -EINVAL;
 	mutex_lock(&instance->lock);
-	err = dc_add_range(instance, start, end - start + 1);
+	err = dc_add_range(instance, start, end);
 	mutex_unlock(&instance->lock);
 	return err ? err : count;
 }
@@ -488,13 +486,16 @@ static ssize_t color_show(struct device *dev, struct device_attribute *attr, cha
 static int dc_store_color(struct dc_instance *instance, char *text, unsigned int nr)
 {
 	unsigned long *colors = bitmap_zalloc(nr, GFP_KERNEL);
+	const char *number = dc_word(&text), *list = dc_word(&text);
 	unsigned int count;
 	int err = -EINVAL;
 
 	if (!colors)
 		return -ENOMEM;
-	if (!kstrtouint(dc_word(&text), 0, &count) && count && text &&
-	    !bitmap_parselist(strim(text), colors, nr) && !bitmap_empty(colors, nr))
+	/* bitmap_parselist() knows more than lists of numbers and ranges. */
+	if (!kstrtouint(number, 0, &count) && count && !*dc_word(&text) &&
+	    !list[strspn(list, "0123456789,-")] && !bitmap_parselist(list, colors, nr) &&
+	    !bitmap_empty(colors, nr))
 		err = dc_add_colors(instance, count, colors);
 	bitmap_free(colors);
 	return err;

@@ -122,8 +122,9 @@ struct dc_bad {
  * @instances: all that are not deleted
  * @seed: the instance of size 0 that cannot be deleted; NULL when it could not be made
  * @youngest: name of the instance that was made last
- * @returns: memory on its way back
- * @look: walks over @returns
+ * @returns: memory on its way back, in quarantine
+ * @unpinned: memory on its way back, that is to be zeroed
+ * @look: walks over @returns and @unpinned
  * @generation: grows when memory has become free, with @changed woken
  * @changed: who waits for memory
  * @zeroing: bytes not zeroed yet of those that are being zeroed on their way back
@@ -154,6 +155,7 @@ struct dc_region {
 	struct dc_instance *seed;
 	char youngest[24];
 	struct list_head returns;
+	struct list_head unpinned;
 	struct delayed_work look;
 	unsigned long generation;
 	wait_queue_head_t changed;
@@ -257,7 +259,8 @@ void dc_unmap(struct dc_instance *instance, u64 offset, u64 size);
 /* resize.c: all with dc_instance.lock */
 u64 dc_size(struct dc_instance *instance);
 int dc_resize(struct dc_instance *instance, u64 size);
-int dc_add_range(struct dc_instance *instance, u64 start, u64 size);
+/* @end: of its last byte. */
+int dc_add_range(struct dc_instance *instance, u64 start, u64 end);
 int dc_add_colors(struct dc_instance *instance, u32 count, const unsigned long *colors);
 /* Takes all of its memory; cannot fail. */
 void dc_empty(struct dc_instance *instance);
@@ -265,7 +268,10 @@ void dc_empty(struct dc_instance *instance);
 /* returns.c: memory on its way back */
 int dc_returns_init(void);
 void dc_returns_exit(void);
-/* With the region's lock: @range was unmapped everywhere; it is zeroed and free some day. */
+/*
+ * With the region's lock: @range was unmapped everywhere. When nobody has it pinned it
+ * is on its way to zeroes and freedom when this returns, else some day.
+ */
 void dc_return(struct dc_region *region, const struct dcs_range *range);
 void dc_return_look(struct work_struct *work);
 /* Zero what is dirty, in the background. */

@@ -68,6 +68,7 @@ static struct dc_region *dc_region_alloc(struct platform_device *pdev, const str
 	mutex_init(&region->lock);
 	INIT_LIST_HEAD(&region->instances);
 	INIT_LIST_HEAD(&region->returns);
+	INIT_LIST_HEAD(&region->unpinned);
 	INIT_DELAYED_WORK(&region->look, dc_return_look);
 	init_waitqueue_head(&region->changed);
 	spin_lock_init(&region->bad_lock);

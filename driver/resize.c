@@ -310,15 +310,14 @@ static int dc_grow(struct dc_instance *instance, const struct dc_ask *ask)
 	return err;
 }
 
-int dc_add_range(struct dc_instance *instance, u64 start, u64 size)
+int dc_add_range(struct dc_instance *instance, u64 start, u64 end)
 {
-	struct dc_ask ask = { .start = start, .size = size };
 	struct dc_region *region = instance->region;
+	struct dc_ask ask = { .start = start, .size = end - start + 1 };
 
-	if (!size || !IS_ALIGNED(start | size, max_t(u64, instance->align, DC_ALIGN)))
+	if (!IS_ALIGNED(start | (end + 1), max_t(u64, instance->align, DC_ALIGN)))
 		return -EINVAL;
-	if (start < region->start || size > region->size ||
-	    start - region->start > region->size - size)
+	if (start < region->start || end > region->start + region->size - 1)
 		return -ERANGE;
 	return dc_grow(instance, &ask);
 }

@@ -103,29 +103,7 @@ static int dc_retire_returning(struct dc_region *region, const struct dcs_range 
 	return 0;
 }
 
-/* The memory is nobody's any more. It is not zeroed yet. */
-static int dc_leave_quarantine(struct dc_region *region, struct dc_returning *returning)
-{
-	const struct dcs_range *range = &returning->range;
-	int err;
-
-	err = dcs_reserve(&region->space, 2);
-	if (!err)
-		err = dc_retire_returning(region, range);
-	if (!err)
-		err = dcs_collect(&region->space, &returning->whole, DCS_QUARANTINED,
-				  &returning->zero);
-	if (err)
-		return err;
-	dc_pages_forget(region, range->start, range->size);
-	mutex_lock(&region->domain->lock);
-	dc_domain_drop(region->domain, range->start, range->size);
-	mutex_unlock(&region->domain->lock);
-	module_put(THIS_MODULE);
-	return 0;
-}
-
-/* With the region's lock, and room for it. */
+/* With the region's lock. */
 static int dc_set_zeroing(struct dc_region *region, const struct dcs_ranges *ranges)
 {
 	int err = dcs_reserve(&region->space, ranges->nr);
@@ -138,6 +116,41 @@ static int dc_set_zeroing(struct dc_region *region, const struct dcs_ranges *ran
 			NULL);
 	atomic64_add(ranges->size, &region->zeroing);
 	return 0;
+}
+
+/* With the region's lock: what is not bad of @returning will be zeroed. */
+static int dc_plan_zeroing(struct dc_region *region, struct dc_returning *returning)
+{
+	int err = dc_retire_returning(region, &returning->range);
+
+	if (!err)
+		err = dcs_collect(&region->space, &returning->whole, DCS_QUARANTINED,
+				  &returning->zero);
+	if (!err)
+		err = dc_set_zeroing(region, &returning->zero);
+	if (err)
+		dcs_ranges_free(&returning->zero);
+	return err;
+}
+
+/*
+ * With the region's lock: out of quarantine, if nobody has it pinned. From here on it
+ * is nobody's, and its colors are free.
+ */
+static bool dc_leave_quarantine(struct dc_region *region, struct dc_returning *returning)
+{
+	const struct dcs_range *range = &returning->range;
+
+	if (dc_pages_pinned(region, range->start, range->size) ||
+	    dc_plan_zeroing(region, returning))
+		return false;
+	dc_pages_forget(region, range->start, range->size);
+	mutex_lock(&region->domain->lock);
+	dc_domain_drop(region->domain, range->start, range->size);
+	mutex_unlock(&region->domain->lock);
+	list_move_tail(&returning->list, &region->unpinned);
+	module_put(THIS_MODULE);
+	return true;
 }
 
 /* With the region's lock: it was zeroed, or, the region being removed, was not. */
@@ -161,9 +174,6 @@ static bool dc_zero_unlocked(struct dc_region *region, const struct dcs_ranges *
 	err = dc_zero(region->node, ranges, &region->dying, &region->zeroing);
 	trace_dax_color_zero(region->id, ranges->size, false);
 	mutex_lock(&region->lock);
-	/* What was not written is not under way any more, either. */
-	if (err)
-		atomic64_set(&region->zeroing, 0);
 	return !err;
 }
 
@@ -172,12 +182,7 @@ static void dc_bring_back(struct dc_region *region, struct dc_returning *returni
 {
 	bool clean;
 
-	/* Quarantined in the books until there is room in them; nobody else's all the while. */
-	while (dc_set_zeroing(region, &returning->zero)) {
-		mutex_unlock(&region->lock);
-		schedule_timeout_uninterruptible(DC_LOOK);
-		mutex_lock(&region->lock);
-	}
+	list_del(&returning->list);
 	clean = dc_zero_unlocked(region, &returning->zero);
 	dc_set_free(region, &returning->zero, clean);
 	dc_blocks_put(region, returning->range.start, returning->range.size);
@@ -186,21 +191,14 @@ static void dc_bring_back(struct dc_region *region, struct dc_returning *returni
 	dc_region_changed(region);
 }
 
-/* With the region's lock. Returns: one that nobody has pinned, out of the list; or NULL. */
+/* With the region's lock. Returns: one that nobody has pinned, or NULL. */
 static struct dc_returning *dc_next_returning(struct dc_region *region)
 {
-	struct dc_returning *returning;
+	struct dc_returning *returning, *next;
 
-	list_for_each_entry(returning, &region->returns, list) {
-		const struct dcs_range *range = &returning->range;
-
-		if (dc_pages_pinned(region, range->start, range->size) ||
-		    dc_leave_quarantine(region, returning))
-			continue;
-		list_del(&returning->list);
-		return returning;
-	}
-	return NULL;
+	list_for_each_entry_safe(returning, next, &region->returns, list)
+		dc_leave_quarantine(region, returning);
+	return list_first_entry_or_null(&region->unpinned, struct dc_returning, list);
 }
 
 /* The first dirty piece, no more of it than is in one block. */
@@ -275,7 +273,8 @@ void dc_return(struct dc_region *region, const struct dcs_range *range)
 	/* DMA may go on: the code that can end it must stay. */
 	__module_get(THIS_MODULE);
 	list_add_tail(&returning->list, &region->returns);
-	trace_dax_color_quarantine(region->id, range->start, range->size);
+	if (!dc_leave_quarantine(region, returning))
+		trace_dax_color_quarantine(region->id, range->start, range->size);
 	dc_look_soon(region, 0);
 }
 
@@ -287,7 +286,7 @@ void dc_returns_drain(struct dc_region *region)
 		bool done;
 
 		mutex_lock(&region->lock);
-		done = list_empty(&region->returns);
+		done = list_empty(&region->returns) && list_empty(&region->unpinned);
 		mutex_unlock(&region->lock);
 		if (done)
 			break;
