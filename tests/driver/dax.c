@@ -529,11 +529,29 @@ bool quarantine_ends(unsigned int seconds)
 	return wait_zero("quarantined_size", now() + seconds);
 }
 
+/* The last of what is zeroed is free a moment later than zeroing_size says that nothing is left to be done. */
+static bool wait_clean(double end)
+{
+	struct piece *list;
+	bool busy;
+
+	do {
+		unsigned int count = pieces(&list);
+
+		busy = false;
+		for (unsigned int i = 0; i < count; i++)
+			busy |= strcmp(list[i].state, "zeroing") == 0;
+		free(list);
+	} while (busy && now() < end);
+	return !busy;
+}
+
 bool settled(unsigned int seconds)
 {
 	double end = now() + seconds;
 
-	return wait_zero("quarantined_size", end) && wait_zero("zeroing_size", end);
+	return wait_zero("quarantined_size", end) && wait_zero("zeroing_size", end) &&
+	       wait_clean(end);
 }
 
 double now(void)

@@ -10,11 +10,14 @@
 
 #include "dax.h"
 
-/* By letter; "": there is none. */
+/* By letter; "": there is none. And what was deleted last, by capital letter. */
 static char names[26][NAME_SIZE];
+static char deleted[26][NAME_SIZE];
 
 static char *name_of(char letter)
 {
+	if (letter >= 'A' && letter <= 'Z')
+		return deleted[letter - 'A'];
 	if (letter < 'a' || letter > 'z')
 		die("a table names an instance '%c'", letter);
 	return names[letter - 'a'];
@@ -66,7 +69,7 @@ static void expand(char *to, size_t room, const char *text)
 
 	while (*text && to < end - 1) {
 		if (*text == '{') {
-			if (text[1] == 'R')
+			if (text[1] == '#')
 				to += snprintf(to, (size_t)(end - to), "%u", region.id);
 			else
 				to += snprintf(to, (size_t)(end - to), "%s",
@@ -160,8 +163,10 @@ static int run(const struct op *op, bool *same)
 		return take_seed(op->who);
 	case DELETE:
 		code = discard(name_of(op->who));
-		if (code == 0)
+		if (code == 0) {
+			strcpy(deleted[op->who - 'a'], name_of(op->who));
 			*name_of(op->who) = '\0';
+		}
 		return code;
 	case WRITE:
 		return write_value(op);

@@ -20,7 +20,7 @@ enum kind {
  * struct op
  * @what: in words
  * @who: letter of an instance
- * @value: text; in it {a} is the name of instance a, {R} the region's number, [2M+4M] the range of 4 MiB that begins 2 MiB behind the
+ * @value: text; in it {a} is the name of instance a, {A} what it was before it was deleted, {#} the region's number, [2M+4M] the range of 4 MiB that begins 2 MiB behind the
  *	region's start as `mapping` wants it, [@2M] an address as `resource` shows it
  * @length: of @value, when it is not text
  * @error: errno that is expected, 0: success
