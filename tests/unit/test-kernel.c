@@ -786,6 +786,7 @@ static Shim *open_shim(void)
 	shim->sim = open_sim(NULL);
 	shim->ops = (DaxcKernelOps){
 		.name = "shim",
+		.driver = DAXC_DRIVER_DEVDAX,
 		.free = shim_free,
 		.regions = shim_regions,
 		.instances = shim_instances,

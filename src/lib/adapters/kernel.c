@@ -1129,7 +1129,11 @@ gboolean daxc_kernel_carve(DaxcKernel *kernel, const DaxcKernelCarving *carving,
 	gboolean ok;
 
 	*name = NULL;
-	if (!daxc_kernel_look(kernel, &regions, &instances, error))
+	/* Who calls keeps ours from changing anything meanwhile; this kernel does so
+	 * itself. */
+	if (daxc_kernel_zeroes(kernel)
+		    ? !daxc_kernel_look(kernel, &regions, &instances, error)
+		    : !try_look(kernel, &regions, &instances, error))
 		return FALSE;
 	carve.region = find_region(regions, carving->region);
 	if (!carve.region) {

@@ -10,6 +10,8 @@
 #include <daxcolor/size.h>
 
 #define LOOK_US 50000
+/* What nobody has pinned leaves quarantine by then. */
+#define QUARANTINE_US ((gint64)G_USEC_PER_SEC / 2)
 
 /* ---- which granules are clean ---- */
 
@@ -131,12 +133,14 @@ static gboolean record_clean(DaxcHost *host, DaxcScrub *scrub, GError **error)
 
 /* ---- waiting for the kernel ---- */
 
-/* Has every region zeroed that is dirty. @left: bytes that are yet to be zeroed. */
-static gboolean ask(DaxcHost *host, guint64 *left, GError **error)
+/* Has every region zeroed that is dirty. @left: bytes that are yet to be zeroed; @pinned:
+ * those that may have to be, when they come free. */
+static gboolean ask(DaxcHost *host, guint64 *left, guint64 *pinned, GError **error)
 {
 	g_autoptr(GPtrArray) regions = daxc_kernel_regions(host->kernel, error);
 
 	*left = 0;
+	*pinned = regions ? daxc_pinned(regions) : 0;
 	for (guint i = 0; regions && i < regions->len; i++) {
 		const DaxcRegion *region = g_ptr_array_index(regions, i);
 
@@ -157,17 +161,21 @@ static gboolean goes_on(DaxcScrub *scrub, guint64 left, guint64 total)
 
 gboolean daxc_scrub_by_kernel(DaxcHost *host, DaxcScrub *scrub, GError **error)
 {
-	guint64 left, total = 0;
+	gint64 busy = g_get_monotonic_time(), now = busy;
+	guint64 left, pinned, total = 0;
 
-	for (;;) {
-		if (!ask(host, &left, error))
+	do {
+		if (!ask(host, &left, &pinned, error))
 			return FALSE;
 		/* Guests that end meanwhile leave more. */
 		total = MAX(total, left);
-		if (left == 0 || !goes_on(scrub, left, total))
+		now = g_get_monotonic_time();
+		if (left > 0)
+			busy = now;
+		else if (pinned == 0 || now - busy > QUARANTINE_US)
 			break;
 		g_usleep(LOOK_US);
-	}
+	} while (goes_on(scrub, left, total));
 	return record_clean(host, scrub, error);
 }
 
