@@ -8,6 +8,20 @@
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
 
+#include "driver/color.h"
+
+/* The driver has the color function; it reads our ranges as its own. */
+G_STATIC_ASSERT(sizeof(DaxcColorRange) == sizeof(struct dcg_range));
+G_STATIC_ASSERT(G_STRUCT_OFFSET(DaxcColorRange, start) ==
+		G_STRUCT_OFFSET(struct dcg_range, start));
+G_STATIC_ASSERT(G_STRUCT_OFFSET(DaxcColorRange, size) ==
+		G_STRUCT_OFFSET(struct dcg_range, size));
+G_STATIC_ASSERT(G_STRUCT_OFFSET(DaxcColorRange, color) ==
+		G_STRUCT_OFFSET(struct dcg_range, color));
+G_STATIC_ASSERT(DAXC_GRANULE_MIN == DCG_GRANULE_MIN &&
+		DAXC_GRANULE_MAX == DCG_GRANULE_MAX);
+G_STATIC_ASSERT(DAXC_COLORS_MAX == DCG_COLORS_MAX);
+
 struct DaxcGeometry {
 	GPtrArray *domains; /* by node */
 };
@@ -229,41 +243,34 @@ const DaxcCacheDomain *daxc_geometry_for_node(const DaxcGeometry *geometry, gint
 	return domain->node == node ? domain : NULL;
 }
 
-static gboolean ranges_color(const GArray *ranges, guint64 address, guint32 *color)
+static enum dcg_kind kind_of(const DaxcCacheDomain *domain)
 {
-	guint low = 0, high = ranges->len;
-
-	while (low < high) {
-		guint middle = low + (high - low) / 2;
-		const DaxcColorRange *range =
-			&g_array_index(ranges, DaxcColorRange, middle);
-
-		if (address < range->start) {
-			high = middle;
-		} else if (address - range->start >= range->size) {
-			low = middle + 1;
-		} else {
-			*color = range->color;
-			return TRUE;
-		}
+	switch (domain->kind) {
+	case DAXC_GEOMETRY_ROTATE:
+		return DCG_ROTATE;
+	case DAXC_GEOMETRY_SKEW:
+		return DCG_SKEW;
+	case DAXC_GEOMETRY_RANGES:
+		return DCG_RANGES;
 	}
-	return FALSE;
+	return DCG_NONE;
 }
 
 gboolean daxc_cache_domain_color(const DaxcCacheDomain *domain, guint64 address,
 				 guint32 *color)
 {
-	guint64 i;
+	struct dcg_geometry geometry = {
+		.kind = kind_of(domain),
+		.granule = domain->granule,
+		.base = domain->base,
+		.colors = domain->colors,
+	};
 
-	if (domain->kind == DAXC_GEOMETRY_RANGES)
-		return ranges_color(domain->ranges, address, color);
-	if (address < domain->base)
-		return FALSE;
-	i = (address - domain->base) / domain->granule;
-	if (domain->kind == DAXC_GEOMETRY_SKEW)
-		i += i / domain->colors;
-	*color = (guint32)(i % domain->colors);
-	return TRUE;
+	if (geometry.kind == DCG_RANGES) {
+		geometry.ranges = (const struct dcg_range *)domain->ranges->data;
+		geometry.nr_ranges = domain->ranges->len;
+	}
+	return dcg_color(&geometry, address, color);
 }
 
 const char *daxc_geometry_kind_name(DaxcGeometryKind kind)
