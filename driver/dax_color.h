@@ -273,6 +273,8 @@ void dc_scrub(struct dc_region *region);
 /* The region is dying: waits until all of it is back. */
 void dc_returns_drain(struct dc_region *region);
 void dc_retire(struct work_struct *work);
+/* With the region's lock: what is free of granules where memory failed is bad. */
+void dc_retire_free(struct dc_region *region);
 int dc_memory_failed(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
 		     int flags);
 void dc_bad_free(struct dc_region *region);

@@ -76,7 +76,8 @@ static vm_fault_t dc_fault_extents(struct vm_fault *vmf, struct dc_instance *ins
 	if (!extents || !IS_ALIGNED(offset, size))
 		return VM_FAULT_SIGBUS;
 	address = dce_lookup(extents, offset, size);
-	if (address == DCE_NONE)
+	/* Misaligned only when the alignment was another one a moment ago. */
+	if (address == DCE_NONE || !IS_ALIGNED(address, size))
 		return VM_FAULT_SIGBUS;
 	if (!order && PageHWPoison(pfn_to_page(PHYS_PFN(address))))
 		return VM_FAULT_HWPOISON;

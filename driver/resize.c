@@ -242,7 +242,7 @@ static void dc_give_up(struct dc_instance *instance, struct dc_grant *grant)
 	for (i = 0; i < grant->ranges.nr; i++)
 		dc_blocks_put(region, grant->ranges.list[i].start, grant->ranges.list[i].size);
 	dc_unclaim(region, &grant->ranges);
-	queue_work(system_unbound_wq, &region->retire);
+	dc_retire_free(region);
 	dc_region_changed(region);
 	mutex_unlock(&region->lock);
 }

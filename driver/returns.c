@@ -67,8 +67,7 @@ static void dc_bad_range(struct dc_region *region, const struct dc_bad *bad, u64
 	*end = min(ALIGN_DOWN(bad->address, unit) + unit, region->start + region->size);
 }
 
-/* With the region's lock: what is free of the bad granules is bad. */
-static void dc_retire_free(struct dc_region *region)
+void dc_retire_free(struct dc_region *region)
 {
 	struct dc_bad *bad;
 	u64 start, end;
