@@ -333,17 +333,47 @@ static bool dc_bad_known(struct dc_region *region, const struct dc_bad *new)
 	return false;
 }
 
-void dc_retire(struct work_struct *work)
+/* With the region's lock. Returns: reference to who has @address, and where in it. */
+static struct dc_instance *dc_holder_of(struct dc_region *region, u64 address, u64 *offset)
 {
-	struct dc_region *region = container_of(work, struct dc_region, retire);
-	struct dc_bad *bad, *next;
-	LIST_HEAD(failures);
+	const struct dcs_piece *piece = dcs_at(&region->space, address);
+	struct dc_instance *holder;
+	int idx;
 
-	spin_lock(&region->bad_lock);
-	list_splice_init(&region->failures, &failures);
-	spin_unlock(&region->bad_lock);
+	if (!piece || piece->state != DCS_HELD)
+		return NULL;
+	holder = (struct dc_instance *)piece->holder;
+	idx = srcu_read_lock(&dc_srcu);
+	*offset = dce_offset(srcu_dereference(holder->extents, &dc_srcu), address);
+	srcu_read_unlock(&dc_srcu, idx);
+	if (*offset == DCE_NONE)
+		return NULL;
+	get_device(&holder->dev);
+	return holder;
+}
+
+/* Whoever has claimed what failed is told. */
+static void dc_tell(struct dc_region *region, u64 address)
+{
+	struct dc_instance *holder;
+	u64 offset;
+
 	mutex_lock(&region->lock);
-	list_for_each_entry_safe(bad, next, &failures, list) {
+	holder = dc_holder_of(region, address, &offset);
+	mutex_unlock(&region->lock);
+	if (!holder)
+		return;
+	dc_claim_failed(holder, offset);
+	put_device(&holder->dev);
+}
+
+/* Moves @failures to the bad, but for those that are known. */
+static void dc_bad_add(struct dc_region *region, struct list_head *failures)
+{
+	struct dc_bad *bad, *next;
+
+	mutex_lock(&region->lock);
+	list_for_each_entry_safe(bad, next, failures, list) {
 		if (dc_bad_known(region, bad))
 			kfree(bad);
 		else
@@ -351,6 +381,20 @@ void dc_retire(struct work_struct *work)
 	}
 	dc_retire_free(region);
 	mutex_unlock(&region->lock);
+}
+
+void dc_retire(struct work_struct *work)
+{
+	struct dc_region *region = container_of(work, struct dc_region, retire);
+	struct dc_bad *bad;
+	LIST_HEAD(failures);
+
+	spin_lock(&region->bad_lock);
+	list_splice_init(&region->failures, &failures);
+	spin_unlock(&region->bad_lock);
+	list_for_each_entry(bad, &failures, list)
+		dc_tell(region, bad->address);
+	dc_bad_add(region, &failures);
 }
 
 void dc_bad_free(struct dc_region *region)
