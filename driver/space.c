@@ -611,6 +611,37 @@ u32 dcs_count(const struct dcs_space *space, u64 start, u64 size)
 	return index_of(space, end - 1) - index_of(space, start) + 1;
 }
 
+int dcs_collect(const struct dcs_space *space, const struct dcs_ranges *ranges,
+		enum dcs_state state, struct dcs_ranges *out)
+{
+	u32 i, room = 0;
+
+	*out = (struct dcs_ranges){ 0 };
+	for (i = 0; i < ranges->nr; i++)
+		room += dcs_count(space, ranges->list[i].start, ranges->list[i].size);
+	if (!room)
+		return 0;
+	out->list = kvmalloc_array(room, sizeof(*out->list), GFP_KERNEL);
+	if (!out->list)
+		return -ENOMEM;
+	out->room = room;
+	for (i = 0; i < ranges->nr; i++) {
+		u64 at = ranges->list[i].start, end = at + ranges->list[i].size;
+
+		while (at < end) {
+			const struct dcs_piece *piece = dcs_at(space, at);
+			u64 next = min(piece->end, end);
+
+			if (piece->state == state) {
+				out->list[out->nr++] = (struct dcs_range){ at, next - at };
+				out->size += next - at;
+			}
+			at = next;
+		}
+	}
+	return 0;
+}
+
 void dcs_retire(struct dcs_space *space, u64 start, u64 size)
 {
 	u64 mask = space->align - 1, end = end_of(start, size), stop;

@@ -197,6 +197,16 @@ u32 dcs_free_granules(const struct dcs_space *space, const struct dcg_geometry *
 void dcs_count_granules(const struct dcs_space *space,
 			const struct dcg_geometry *geometry, u32 *counts);
 
+/**
+ * dcs_collect() - the parts of some ranges that are in a state
+ * @ranges: within the space
+ * @out: those parts, in order; unlike other answers, neighbors are not joined
+ *
+ * Return: -ENOMEM.
+ */
+int dcs_collect(const struct dcs_space *space, const struct dcs_ranges *ranges,
+		enum dcs_state state, struct dcs_ranges *out);
+
 /* How many pieces have a part in the range, which may reach out of the space. */
 u32 dcs_count(const struct dcs_space *space, u64 start, u64 size);
 

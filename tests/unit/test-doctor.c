@@ -681,12 +681,16 @@ START_TEST(an_instance_that_nobody_knows)
 	g_autoptr(DaxcConfig) host = daxc_config_load_host(DEMO, NULL);
 	g_autoptr(DaxcKernel) kernel = daxc_kernel_sim_new(host->regions, file, NULL);
 	g_autoptr(GArray) extents = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+	const DaxcKernelCarving asked = {.region = 0,
+					 .align = DAXC_GRANULE_MAX,
+					 .granule = DAXC_GRANULE_MAX,
+					 .extents = extents};
 	const DaxcExtent extent = {0x100000000, DAXC_GRANULE_MAX};
 	g_autoptr(GPtrArray) checks = NULL;
 	g_autofree char *name = NULL;
 
 	g_array_append_val(extents, extent);
-	ck_assert(daxc_kernel_carve(kernel, 0, DAXC_GRANULE_MAX, extents, &name, NULL));
+	ck_assert(daxc_kernel_carve(kernel, &asked, &name, NULL));
 	checks = run_simulated(dir, FALSE);
 	assert_only(checks, "foreign", DAXC_CHECK_WARNING, "dax0.1 (1 GiB)");
 }

@@ -125,13 +125,15 @@ START_TEST(nobody_gets_the_color_of_an_unknown_instance)
 	Fixture f = setup(FALSE);
 	DaxcExtent extent = {.start = 0x1000000000, .size = GIB};
 	g_autoptr(GArray) extents = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+	const DaxcKernelCarving asked = {
+		.region = 2, .align = GIB, .granule = GIB, .extents = extents};
 	g_autofree char *name = NULL;
 	g_autoptr(DaxcRequest) request = request_new(1, "red", 3 * GIB);
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GPtrArray) made = NULL;
 
 	g_array_append_val(extents, extent);
-	ck_assert(daxc_kernel_carve(f.host->kernel, 2, GIB, extents, &name, &error));
+	ck_assert(daxc_kernel_carve(f.host->kernel, &asked, &name, &error));
 	cell_of(request, 0)->node = 2;
 	made = daxc_host_carve(f.host, request, &error);
 	unit_assert_no_error(error);

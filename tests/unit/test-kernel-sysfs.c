@@ -46,6 +46,15 @@ static void tree_free(Tree *root)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tree, tree_free)
 
+/* Good until the next call. */
+static const DaxcSysfs *bus(const Tree *root)
+{
+	static DaxcSysfs sysfs;
+
+	sysfs = (DaxcSysfs){root, DAXC_SYSFS_MAINLINE};
+	return &sysfs;
+}
+
 static void make_parent(const char *path)
 {
 	g_autofree char *dir = g_path_get_dirname(path);
@@ -204,7 +213,7 @@ static void assert_extent(const DaxcInstance *instance, guint index, guint64 sta
 static void assert_region(const Tree *root, guint64 start)
 {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GPtrArray) regions = daxc_sysfs_regions(root, &error);
+	g_autoptr(GPtrArray) regions = daxc_sysfs_regions(bus(root), &error);
 
 	unit_assert_no_error(error);
 	ck_assert_uint_eq(regions->len, 1);
@@ -215,7 +224,7 @@ START_TEST(a_usual_tree_is_read)
 {
 	g_autoptr(Tree) root = tree_usual();
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GPtrArray) regions = daxc_sysfs_regions(root, &error);
+	g_autoptr(GPtrArray) regions = daxc_sysfs_regions(bus(root), &error);
 	g_autoptr(GPtrArray) instances = NULL;
 	const DaxcRegion *region;
 	const DaxcInstance *instance;
@@ -230,7 +239,7 @@ START_TEST(a_usual_tree_is_read)
 	ck_assert_uint_eq(region->align, 2097152);
 	ck_assert_int_eq(region->node, 1);
 
-	instances = daxc_sysfs_instances(root, &error);
+	instances = daxc_sysfs_instances(bus(root), &error);
 	unit_assert_no_error(error);
 	ck_assert_uint_eq(instances->len, 2);
 	instance = instances->pdata[0];
@@ -262,7 +271,7 @@ START_TEST(mappings_are_in_order_of_page_offset_whatever_their_numbers)
 	put_attribute(root, "dax0.1", "size", "4294967296\n");
 	put_mapping(root, "dax0.1", 1, 5, 1, 3);
 	put_mapping(root, "dax0.1", 10, 9, 2, 1);
-	instance = daxc_sysfs_instance(root, "dax0.1", &error);
+	instance = daxc_sysfs_instance(bus(root), "dax0.1", &error);
 	unit_assert_no_error(error);
 	ck_assert_uint_eq(instance->extents->len, 3);
 	assert_extent(instance, 0, 7, 1);
@@ -284,7 +293,7 @@ START_TEST(names_come_in_order_of_their_numbers)
 	put_instance(root, "dax0.10", 4);
 	put_instance(root, "dax0.9", 4);
 	put_instance(root, "dax0.2", 4);
-	instances = daxc_sysfs_instances(root, &error);
+	instances = daxc_sysfs_instances(bus(root), &error);
 	unit_assert_no_error(error);
 	ck_assert_uint_eq(instances->len, G_N_ELEMENTS(names));
 	for (guint i = 0; i < instances->len; i++)
@@ -296,8 +305,8 @@ START_TEST(a_host_without_device_dax_has_nothing)
 {
 	g_autoptr(Tree) root = tree_new();
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GPtrArray) regions = daxc_sysfs_regions(root, &error);
-	g_autoptr(GPtrArray) instances = daxc_sysfs_instances(root, &error);
+	g_autoptr(GPtrArray) regions = daxc_sysfs_regions(bus(root), &error);
+	g_autoptr(GPtrArray) instances = daxc_sysfs_instances(bus(root), &error);
 
 	unit_assert_no_error(error);
 	ck_assert_uint_eq(regions->len, 0);
@@ -317,10 +326,10 @@ START_TEST(static_regions_are_not_ours)
 	put_instance(root, "dax1.0", 12);
 	drop(root, HMEM "1/dax_region/create");
 	assert_region(root, 4);
-	instances = daxc_sysfs_instances(root, &error);
+	instances = daxc_sysfs_instances(bus(root), &error);
 	unit_assert_no_error(error);
 	ck_assert_uint_eq(instances->len, 2);
-	instance = daxc_sysfs_instance(root, "dax1.0", &error);
+	instance = daxc_sysfs_instance(bus(root), "dax1.0", &error);
 	unit_assert_error(error, DAXC_ERROR_NOT_FOUND, "dax1.0");
 }
 END_TEST
@@ -332,7 +341,7 @@ START_TEST(a_region_without_a_node_has_none)
 	g_autoptr(GPtrArray) regions = NULL;
 
 	drop(root, HMEM "0/dax0.0/target_node");
-	regions = daxc_sysfs_regions(root, &error);
+	regions = daxc_sysfs_regions(bus(root), &error);
 	unit_assert_no_error(error);
 	ck_assert_int_eq(((DaxcRegion *)regions->pdata[0])->node, -1);
 }
@@ -343,12 +352,12 @@ START_TEST(an_instance_that_is_not_there)
 	g_autoptr(Tree) root = tree_usual();
 	g_autoptr(GError) error = NULL;
 
-	ck_assert_ptr_null(daxc_sysfs_instance(root, "dax0.2", &error));
+	ck_assert_ptr_null(daxc_sysfs_instance(bus(root), "dax0.2", &error));
 	unit_assert_error(error, DAXC_ERROR_NOT_FOUND, "dax0.2");
 	g_clear_error(&error);
 	/* Gone between listing and looking. */
 	put_link(root, "sys/bus/dax/devices/dax0.3", "../../../devices/nowhere");
-	ck_assert_ptr_null(daxc_sysfs_instance(root, "dax0.3", &error));
+	ck_assert_ptr_null(daxc_sysfs_instance(bus(root), "dax0.3", &error));
 	unit_assert_error(error, DAXC_ERROR_NOT_FOUND, "dax0.3");
 }
 END_TEST
@@ -399,14 +408,14 @@ START_TEST(a_region_without_an_empty_instance_is_found_in_iomem)
 	put(root, "proc/iomem",
 	    "100000000-4ffffffff : Soft Reserved\n"
 	    "200000000-3ffffffff : elsewhere\n");
-	ck_assert_ptr_null(daxc_sysfs_regions(root, &error));
+	ck_assert_ptr_null(daxc_sysfs_regions(bus(root), &error));
 	unit_assert_error(error, DAXC_ERROR_KERNEL, "cannot tell where region 0 begins");
 	g_clear_error(&error);
 	/* Two could be it. */
 	put(root, "proc/iomem",
 	    "80000000-27fffffff : Soft Reserved\n"
 	    "100000000-2ffffffff : Soft Reserved\n");
-	ck_assert_ptr_null(daxc_sysfs_regions(root, &error));
+	ck_assert_ptr_null(daxc_sysfs_regions(bus(root), &error));
 	unit_assert_error(error, DAXC_ERROR_KERNEL, "cannot tell where region 0 begins");
 	unit_assert_error(error, DAXC_ERROR_KERNEL, "dax0.0/../dax_region/create");
 }
@@ -454,9 +463,9 @@ START_TEST(garbage_is_an_error_that_names_the_attribute)
 		const char *attribute = strchr(cases[i].path + strlen(HMEM), '/') + 1;
 
 		put(root, cases[i].path, cases[i].text);
-		regions = daxc_sysfs_regions(root, &error);
+		regions = daxc_sysfs_regions(bus(root), &error);
 		if (regions)
-			instances = daxc_sysfs_instances(root, &error);
+			instances = daxc_sysfs_instances(bus(root), &error);
 		ck_assert_msg(!regions || !instances, "accepted %s: %s", cases[i].path,
 			      cases[i].text);
 		unit_assert_error(error, DAXC_ERROR_KERNEL, attribute);
@@ -480,9 +489,9 @@ START_TEST(a_missing_attribute_is_an_error_that_names_it)
 		g_autoptr(GError) error = NULL;
 
 		drop(root, paths[i]);
-		regions = daxc_sysfs_regions(root, &error);
+		regions = daxc_sysfs_regions(bus(root), &error);
 		if (regions)
-			instances = daxc_sysfs_instances(root, &error);
+			instances = daxc_sysfs_instances(bus(root), &error);
 		ck_assert_msg(!regions || !instances, "not missed: %s", paths[i]);
 		ck_assert_ptr_nonnull(error);
 		ck_assert_msg(strstr(error->message, strrchr(paths[i], '/')), "%s",
@@ -498,7 +507,7 @@ START_TEST(an_attribute_with_a_zero_byte_is_refused)
 	g_autoptr(GError) error = NULL;
 
 	g_file_set_contents(path, "8589934592\0\n", 12, &error);
-	ck_assert_ptr_null(daxc_sysfs_regions(root, &error));
+	ck_assert_ptr_null(daxc_sysfs_regions(bus(root), &error));
 	unit_assert_error(error, DAXC_ERROR_KERNEL, "dax_region/size");
 }
 END_TEST

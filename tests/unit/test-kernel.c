@@ -61,8 +61,10 @@ static gboolean carve(DaxcKernel *kernel, guint64 align, const char *text, char 
 		      GError **error)
 {
 	g_autoptr(GArray) extents = make_extents(text);
+	const DaxcKernelCarving asked = {
+		.region = 0, .align = align, .granule = align, .extents = extents};
 
-	return daxc_kernel_carve(kernel, 0, align, extents, name, error);
+	return daxc_kernel_carve(kernel, &asked, name, error);
 }
 
 /* A carving that works. */
@@ -220,9 +222,11 @@ static void assert_refused_unseen(guint64 align, const GArray *extents, guint re
 	g_autoptr(DaxcKernel) kernel = open_sim(NULL);
 	g_autoptr(GError) error = NULL;
 	g_autofree char *name = NULL;
+	const DaxcKernelCarving asked = {
+		.region = region, .align = align, .granule = align, .extents = extents};
 
 	daxc_kernel_sim_fail(kernel, 0, EIO);
-	ck_assert_msg(!daxc_kernel_carve(kernel, region, align, extents, &name, &error),
+	ck_assert_msg(!daxc_kernel_carve(kernel, &asked, &name, &error),
 		      "accepted, but expected: %s", text);
 	unit_assert_error(error, code, text);
 	ck_assert_ptr_null(name);
@@ -782,6 +786,7 @@ static Shim *open_shim(void)
 	shim->sim = open_sim(NULL);
 	shim->ops = (DaxcKernelOps){
 		.name = "shim",
+		.driver = DAXC_DRIVER_DEVDAX,
 		.free = shim_free,
 		.regions = shim_regions,
 		.instances = shim_instances,

@@ -159,11 +159,13 @@ START_TEST(clean_memory_in_a_strangers_hands_is_dirty)
 	Fixture f = setup(TRUE);
 	DaxcExtent extent = {.start = 0x1000000000, .size = 2 * MIB};
 	g_autoptr(GArray) extents = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+	const DaxcKernelCarving asked = {
+		.region = 2, .align = 2 * MIB, .granule = 2 * MIB, .extents = extents};
 	g_autofree char *name = NULL;
 
 	scrub(&f);
 	g_array_append_val(extents, extent);
-	ck_assert(daxc_kernel_carve(f.host->kernel, 2, 2 * MIB, extents, &name, NULL));
+	ck_assert(daxc_kernel_carve(f.host->kernel, &asked, &name, NULL));
 	assert_reports(&f, "which daxcolor did not make");
 	ck_assert_uint_eq(count_clean(&f), 27);
 	teardown(&f);

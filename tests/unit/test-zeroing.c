@@ -493,11 +493,13 @@ START_TEST(a_scrubber_leaves_strangers_alone)
 	Fixture f = setup(FALSE);
 	DaxcExtent extent = {.start = 0x1040000000, .size = 2 * MIB};
 	g_autoptr(GArray) extents = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
+	const DaxcKernelCarving wanted = {
+		.region = 2, .align = 2 * MIB, .granule = 2 * MIB, .extents = extents};
 	g_autofree char *name = NULL;
 	DaxcScrub scrub;
 
 	g_array_append_val(extents, extent);
-	ck_assert(daxc_kernel_carve(f.host->kernel, 2, 2 * MIB, extents, &name, NULL));
+	ck_assert(daxc_kernel_carve(f.host->kernel, &wanted, &name, NULL));
 	write_secret(&f, 0x1040000000);
 	scrub = scrub_all(&f);
 	ck_assert_uint_eq(scrub.cleaned, 27 * GIB);

@@ -232,9 +232,11 @@ static GArray *make_extents(const char *text, guint64 unit)
 static char *carve(const char *text, guint64 unit, guint64 align, GError **error)
 {
 	g_autoptr(GArray) extents = make_extents(text, unit);
+	const DaxcKernelCarving asked = {
+		.align = align, .granule = align, .extents = extents};
 	char *name = NULL;
 
-	daxc_kernel_carve(kernel, 0, align, extents, &name, error);
+	daxc_kernel_carve(kernel, &asked, &name, error);
 	return name;
 }
 

@@ -64,6 +64,13 @@ unload_dax() {
   modprobe -r dax_hmem device_dax
 }
 
+# load_dax_color [BIND]: dax_color has all soft-reserved memory, as where its modprobe.d snippet
+# and dax-color-bind are installed; BIND is another dax-color-bind than the installed one.
+load_dax_color() {
+  modprobe dax_hmem region_idle=1 || vm_die "cannot load dax_hmem"
+  "${1:-/usr/libexec/daxcolor/dax-color-bind}" || vm_die "cannot give memory to dax_color"
+}
+
 # ---- KVM in the virtual host ----
 
 load_kvm() {

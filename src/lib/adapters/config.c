@@ -291,10 +291,18 @@ static gboolean read_daxcolor(const Section *section, DaxcConfig *config, GError
 		[DAXC_ZERO_NEVER] = "never",
 		NULL,
 	};
+	static const char *const kernels[] = {
+		[DAXC_KERNEL_AUTO] = "auto",
+		[DAXC_KERNEL_DAX_COLOR] = "dax_color",
+		[DAXC_KERNEL_MAINLINE] = "mainline",
+		NULL,
+	};
 	guint64 wait = config->wait_ms / 1000;
 	guint zero = config->zero;
+	guint kernel = config->kernel;
 
 	if (!read_choice(section, "zero", policies, &zero, error) ||
+	    !read_choice(section, "kernel", kernels, &kernel, error) ||
 	    !read_uint(section, "wait", 0, MAX_WAIT, &wait, error) ||
 	    !read_text(section, "qemu_conf", &config->qemu_conf, error) ||
 	    !read_zeroing(section, config, error))
@@ -303,6 +311,7 @@ static gboolean read_daxcolor(const Section *section, DaxcConfig *config, GError
 		return refuse(section, "qemu_conf", error,
 			      "\"%s\" is not an absolute path", config->qemu_conf);
 	config->zero = (DaxcZeroPolicy)zero;
+	config->kernel = (DaxcKernelChoice)kernel;
 	config->wait_ms = (guint)wait * 1000;
 	return TRUE;
 }

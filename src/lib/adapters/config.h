@@ -6,6 +6,7 @@
  *
  *   [daxcolor]                     # daxcolor.conf only
  *   zero = before-use              # or never
+ *   kernel = auto                  # or dax_color, mainline
  *   wait = 30                      # seconds to wait for other processes
  *   qemu_conf = /etc/libvirt/qemu.conf
  *   zero_rate = 4GiB               # a second, in the background; default: no limit
@@ -46,6 +47,12 @@ typedef enum {
 	DAXC_ZERO_NEVER,      /* guests can read what the last one left: tests only */
 } DaxcZeroPolicy;
 
+typedef enum {
+	DAXC_KERNEL_AUTO, /* dax_color where it has a region, else mainline */
+	DAXC_KERNEL_DAX_COLOR,
+	DAXC_KERNEL_MAINLINE,
+} DaxcKernelChoice;
+
 /**
  * DaxcConfig:
  * @zero_rate: bytes a second that zeroing may write while nobody waits for it; 0:
@@ -62,6 +69,7 @@ typedef enum {
  */
 typedef struct {
 	DaxcZeroPolicy zero;
+	DaxcKernelChoice kernel;
 	guint wait_ms;
 	char *qemu_conf;
 	guint64 zero_rate;

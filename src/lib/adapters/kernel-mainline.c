@@ -17,7 +17,6 @@
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
 
-#include "adapters/holders.h"
 #include "adapters/scrub.h"
 
 #define BUS "/sys/bus/dax"
@@ -33,6 +32,8 @@ typedef struct {
 	DaxcKernel kernel;
 	struct daxctl_ctx *ctx;
 } Mainline;
+
+static const DaxcSysfs bus = {"", DAXC_SYSFS_MAINLINE};
 
 static Mainline *mainline_of(DaxcKernel *kernel)
 {
@@ -157,13 +158,13 @@ static void unlock_mappings(int fd)
 
 static GPtrArray *mainline_regions(DaxcKernel *kernel, GError **error)
 {
-	return daxc_sysfs_regions("", error);
+	return daxc_sysfs_regions(&bus, error);
 }
 
 static GPtrArray *mainline_instances(DaxcKernel *kernel, GError **error)
 {
 	int lock = lock_mappings(LOCK_SH);
-	GPtrArray *instances = daxc_sysfs_instances("", error);
+	GPtrArray *instances = daxc_sysfs_instances(&bus, error);
 
 	unlock_mappings(lock);
 	return instances;
@@ -173,7 +174,7 @@ static DaxcInstance *mainline_instance(DaxcKernel *kernel, const char *name,
 				       GError **error)
 {
 	int lock = lock_mappings(LOCK_SH);
-	DaxcInstance *instance = daxc_sysfs_instance("", name, error);
+	DaxcInstance *instance = daxc_sysfs_instance(&bus, name, error);
 
 	unlock_mappings(lock);
 	return instance;
@@ -189,65 +190,25 @@ static gboolean nothing_is_open(void)
 
 static GPtrArray *mainline_holders(DaxcKernel *kernel, const char *name, GError **error)
 {
-	guint major, minor;
-
-	if (!daxc_sysfs_devno("", name, &major, &minor, error))
-		return NULL;
 	if (nothing_is_open())
 		return g_ptr_array_new_with_free_func(g_free);
-	return daxc_holders(major, minor, error);
+	return daxc_sysfs_holders(&bus, name, error);
 }
 
-/* Names by minor, also of instances that are not bound: a device outlives its driver
- * in the processes that have it open. One that has gone meanwhile has none. */
-static GHashTable *read_minors(const GPtrArray *instances, guint *major)
-{
-	GHashTable *names = g_hash_table_new(NULL, NULL);
-
-	for (guint i = 0; i < instances->len; i++) {
-		const DaxcInstance *instance = instances->pdata[i];
-		guint minor = instance->minor;
-
-		if (instance->major != 0)
-			*major = instance->major;
-		else if (!daxc_sysfs_devno("", instance->name, major, &minor, NULL))
-			continue;
-		g_hash_table_insert(names, GUINT_TO_POINTER(minor), instance->name);
-	}
-	return names;
-}
-
-/* Of a static region, which is somebody else's. */
-static gboolean is_other_device(const DaxcProcess *process)
-{
-	g_autofree char *path =
-		g_strdup_printf("/sys/dev/char/%u:%u", process->major, process->minor);
-
-	return g_file_test(path, G_FILE_TEST_EXISTS);
-}
-
-/* All of device-dax has one major number. */
 static GPtrArray *mainline_processes(DaxcKernel *kernel, const GPtrArray *instances,
 				     GError **error)
 {
-	guint major = 0;
-	g_autoptr(GHashTable) names = read_minors(instances, &major);
-	g_autoptr(GPtrArray) processes = NULL;
-
-	if (nothing_is_open() || major == 0)
+	if (nothing_is_open())
 		return g_ptr_array_new_with_free_func((GDestroyNotify)daxc_process_free);
-	processes = daxc_holders_all(major, error);
-	if (!processes)
-		return NULL;
-	for (guint i = processes->len; i-- > 0;) {
-		DaxcProcess *process = processes->pdata[i];
+	return daxc_sysfs_processes(&bus, instances, error);
+}
 
-		process->instance = g_strdup(
-			g_hash_table_lookup(names, GUINT_TO_POINTER(process->minor)));
-		if (!process->instance && is_other_device(process))
-			g_ptr_array_remove_index(processes, i);
-	}
-	return g_steal_pointer(&processes);
+static gboolean mainline_is_elsewhere(DaxcKernel *kernel, const char *name)
+{
+	static const DaxcSysfs class = {"", DAXC_SYSFS_DAX_COLOR};
+	g_autoptr(DaxcInstance) instance = daxc_sysfs_instance(&class, name, NULL);
+
+	return instance && instance->size > 0;
 }
 
 /* ---- steps ---- */
@@ -272,7 +233,7 @@ static gboolean mainline_create(DaxcKernel *kernel, guint id, char **name, GErro
 	if (result < 0)
 		return daxc_kernel_refused(error, DAXC_STEP_CREATE, what, -result);
 	/* libdaxctl only knows the seed, which may be an older one. */
-	*name = daxc_sysfs_youngest("", id, error);
+	*name = daxc_sysfs_read(&bus, id, "create", error);
 	return *name != NULL;
 }
 
@@ -410,7 +371,7 @@ static int open_node(const char *name, GError **error)
 	struct stat st;
 	int fd, code;
 
-	if (!daxc_sysfs_devno("", name, &major, &minor, error))
+	if (!daxc_sysfs_devno(&bus, name, &major, &minor, error))
 		return -1;
 	fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
 	code = errno;
@@ -464,6 +425,7 @@ static const char *const mainline_limits[] = {
 static const DaxcKernelOps mainline_ops = {
 	.name = "mainline",
 	.limits = mainline_limits,
+	.driver = DAXC_DRIVER_DEVDAX,
 	.free = mainline_free,
 	.regions = mainline_regions,
 	.instances = mainline_instances,
@@ -477,6 +439,7 @@ static const DaxcKernelOps mainline_ops = {
 	.destroy = mainline_destroy,
 	.zero = mainline_zero,
 	.holders = mainline_holders,
+	.is_elsewhere = mainline_is_elsewhere,
 	.processes = mainline_processes,
 };
 

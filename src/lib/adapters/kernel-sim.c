@@ -1045,6 +1045,7 @@ static const char *const sim_limits[] = {
 static const DaxcKernelOps sim_ops = {
 	.name = "sim",
 	.limits = sim_limits,
+	.driver = DAXC_DRIVER_DEVDAX,
 	.free = sim_free,
 	.regions = sim_regions,
 	.instances = sim_instances,

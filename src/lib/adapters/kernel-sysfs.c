@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Reads device-dax from sysfs. libdaxctl reads it too, but takes what is no number
- * for 0, keeps sizes from its first look, ends a device's mappings at the first
- * missing number, and has no devices whose node is not in /dev: memory in use would
- * look free.
+ * Reads device-dax from sysfs, mainline's and dax_color's. libdaxctl reads it too,
+ * but takes what is no number for 0, keeps sizes from its first look, ends a device's
+ * mappings at the first missing number, and has no devices whose node is not in /dev:
+ * memory in use would look free.
  */
 #include "adapters/kernel-priv.h"
 
@@ -14,7 +14,22 @@
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
 
-#define DEVICES "/sys/bus/dax/devices"
+#include "adapters/holders.h"
+
+/**
+ * Place: where instances and regions of one kind are.
+ * @devices: directory of all instances
+ * @region: the directory of an instance's region, from the instance
+ * @mark: what only regions of this kind have that can be carved
+ */
+static const struct {
+	const char *devices;
+	const char *region;
+	const char *mark;
+} places[] = {
+	[DAXC_SYSFS_MAINLINE] = {DAXC_BUS_DEVICES, "../dax_region", "create"},
+	[DAXC_SYSFS_DAX_COLOR] = {DAXC_CLASS_DEVICES, "device/dax_region", "geometry"},
+};
 
 typedef struct {
 	guint region;
@@ -84,17 +99,24 @@ static gboolean read_number(const char *dir, const char *attribute, guint64 max,
 	return bad_attribute(error, path, text, "no number that it can have");
 }
 
-static char *device_dir(const char *root, const char *name)
+static char *device_dir(const DaxcSysfs *sysfs, const char *name)
 {
-	return g_build_filename(root, DEVICES, name, NULL);
+	return g_build_filename(sysfs->root, places[sysfs->kind].devices, name, NULL);
 }
 
-/* Only a dynamic region has it. The kernel resolves the link before "..". */
-static gboolean is_dynamic(const char *dir)
+/* The kernel resolves the instance's link before "..". */
+static char *region_dir(const DaxcSysfs *sysfs, const char *name)
 {
-	g_autofree char *create = g_build_filename(dir, "../dax_region/create", NULL);
+	return g_build_filename(sysfs->root, places[sysfs->kind].devices, name,
+				places[sysfs->kind].region, NULL);
+}
 
-	return g_file_test(create, G_FILE_TEST_EXISTS);
+static gboolean can_be_carved(const DaxcSysfs *sysfs, const char *name)
+{
+	g_autofree char *dir = region_dir(sysfs, name);
+	g_autofree char *mark = g_build_filename(dir, places[sysfs->kind].mark, NULL);
+
+	return g_file_test(mark, G_FILE_TEST_EXISTS);
 }
 
 /* ---- instances ---- */
@@ -238,12 +260,37 @@ static gboolean read_devno(const char *dir, guint *major, guint *minor, GError *
 	return bad_attribute(error, path, text, "no device number");
 }
 
-static gboolean read_instance(const char *dir, DaxcInstance *instance, GError **error)
+/* Mainline's is bound to a driver; dax_color's is usable as soon as it has memory. */
+static gboolean read_use(const DaxcSysfs *sysfs, const char *dir, DaxcInstance *instance,
+			 GError **error)
+{
+	if (sysfs->kind == DAXC_SYSFS_MAINLINE)
+		return read_driver(dir, &instance->driver, error);
+	instance->driver = instance->size > 0 ? g_strdup(DAXC_DRIVER_DAX_COLOR) : NULL;
+	return TRUE;
+}
+
+/* Mainline's is the first one for good; dax_color's is another when it has got memory. */
+static gboolean read_seed(const DaxcSysfs *sysfs, DaxcInstance *instance, GError **error)
+{
+	g_autofree char *dir = NULL;
+	g_autofree char *seed = NULL;
+
+	if (sysfs->kind == DAXC_SYSFS_MAINLINE)
+		return TRUE;
+	dir = region_dir(sysfs, instance->name);
+	seed = read_attribute(dir, "seed", error);
+	instance->seed = g_strcmp0(seed, instance->name) == 0;
+	return seed != NULL;
+}
+
+static gboolean read_instance(const DaxcSysfs *sysfs, const char *dir,
+			      DaxcInstance *instance, GError **error)
 {
 	if (!read_number(dir, "size", G_MAXUINT64, &instance->size, error) ||
 	    !read_number(dir, "align", G_MAXUINT64, &instance->align, error) ||
-	    !read_driver(dir, &instance->driver, error) ||
-	    !read_extents(dir, instance, error))
+	    !read_use(sysfs, dir, instance, error) ||
+	    !read_seed(sysfs, instance, error) || !read_extents(dir, instance, error))
 		return FALSE;
 	if (daxc_extents_size(instance->extents) != instance->size) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
@@ -252,7 +299,8 @@ static gboolean read_instance(const char *dir, DaxcInstance *instance, GError **
 			    dir, instance->size, daxc_extents_size(instance->extents));
 		return FALSE;
 	}
-	if (g_strcmp0(instance->driver, DAXC_DRIVER_DEVDAX) != 0)
+	if (g_strcmp0(instance->driver, DAXC_DRIVER_DEVDAX) != 0 &&
+	    g_strcmp0(instance->driver, DAXC_DRIVER_DAX_COLOR) != 0)
 		return TRUE;
 	return read_devno(dir, &instance->major, &instance->minor, error);
 }
@@ -264,19 +312,21 @@ static gboolean no_instance(GError **error, const char *name)
 	return FALSE;
 }
 
-DaxcInstance *daxc_sysfs_instance(const char *root, const char *name, GError **error)
+DaxcInstance *daxc_sysfs_instance(const DaxcSysfs *sysfs, const char *name,
+				  GError **error)
 {
-	g_autofree char *dir = device_dir(root, name);
+	g_autofree char *dir = device_dir(sysfs, name);
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(DaxcInstance) instance = NULL;
 	guint region, number;
 
-	if (!daxc_instance_name_parse(name, &region, &number) || !is_dynamic(dir)) {
+	if (!daxc_instance_name_parse(name, &region, &number) ||
+	    !can_be_carved(sysfs, name)) {
 		no_instance(error, name);
 		return NULL;
 	}
 	instance = daxc_instance_new(region, number);
-	if (read_instance(dir, instance, &failure))
+	if (read_instance(sysfs, dir, instance, &failure))
 		return g_steal_pointer(&instance);
 	/* It may have gone while we were reading; what it lacks is then no fault. */
 	if (!g_file_test(dir, G_FILE_TEST_EXISTS)) {
@@ -296,10 +346,11 @@ static gint compare_names(gconstpointer a, gconstpointer b)
 	return (one->number > two->number) - (one->number < two->number);
 }
 
-/* Every instance of a dynamic region; none when the bus is not there. */
-static GArray *list_names(const char *root, GError **error)
+/* Every instance of a region that can be carved; none when the directory is not there. */
+static GArray *list_names(const DaxcSysfs *sysfs, GError **error)
 {
-	g_autofree char *path = g_build_filename(root, DEVICES, NULL);
+	g_autofree char *path =
+		g_build_filename(sysfs->root, places[sysfs->kind].devices, NULL);
 	g_autoptr(GArray) names = g_array_new(FALSE, FALSE, sizeof(Name));
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(GDir) dir = g_dir_open(path, 0, &failure);
@@ -311,11 +362,10 @@ static GArray *list_names(const char *root, GError **error)
 		return NULL;
 	}
 	while (dir && (name = g_dir_read_name(dir))) {
-		g_autofree char *device = device_dir(root, name);
 		Name parsed;
 
 		if (daxc_instance_name_parse(name, &parsed.region, &parsed.number) &&
-		    is_dynamic(device))
+		    can_be_carved(sysfs, name))
 			g_array_append_val(names, parsed);
 	}
 	g_array_sort(names, compare_names);
@@ -327,7 +377,7 @@ static char *name_format(const Name *name)
 	return g_strdup_printf("dax%u.%u", name->region, name->number);
 }
 
-static GPtrArray *read_all(const char *root, const GArray *names, GError **error)
+static GPtrArray *read_all(const DaxcSysfs *sysfs, const GArray *names, GError **error)
 {
 	g_autoptr(GPtrArray) instances =
 		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_instance_free);
@@ -335,7 +385,7 @@ static GPtrArray *read_all(const char *root, const GArray *names, GError **error
 	for (guint i = 0; i < names->len; i++) {
 		g_autofree char *name = name_format(&g_array_index(names, Name, i));
 		g_autoptr(GError) failure = NULL;
-		DaxcInstance *instance = daxc_sysfs_instance(root, name, &failure);
+		DaxcInstance *instance = daxc_sysfs_instance(sysfs, name, &failure);
 
 		if (instance) {
 			g_ptr_array_add(instances, instance);
@@ -347,17 +397,17 @@ static GPtrArray *read_all(const char *root, const GArray *names, GError **error
 	return g_steal_pointer(&instances);
 }
 
-GPtrArray *daxc_sysfs_instances(const char *root, GError **error)
+GPtrArray *daxc_sysfs_instances(const DaxcSysfs *sysfs, GError **error)
 {
-	g_autoptr(GArray) names = list_names(root, error);
+	g_autoptr(GArray) names = list_names(sysfs, error);
 
-	return names ? read_all(root, names, error) : NULL;
+	return names ? read_all(sysfs, names, error) : NULL;
 }
 
-gboolean daxc_sysfs_devno(const char *root, const char *name, guint *major, guint *minor,
-			  GError **error)
+gboolean daxc_sysfs_devno(const DaxcSysfs *sysfs, const char *name, guint *major,
+			  guint *minor, GError **error)
 {
-	g_autofree char *dir = device_dir(root, name);
+	g_autofree char *dir = device_dir(sysfs, name);
 
 	return read_devno(dir, major, minor, error);
 }
@@ -365,13 +415,13 @@ gboolean daxc_sysfs_devno(const char *root, const char *name, guint *major, guin
 /* ---- regions ---- */
 
 /* An empty instance shows where its region begins. */
-static gboolean start_from_empty(const char *root, const GPtrArray *instances,
+static gboolean start_from_empty(const DaxcSysfs *sysfs, const GPtrArray *instances,
 				 guint64 *start, gboolean *found, GError **error)
 {
 	*found = FALSE;
 	for (guint i = 0; i < instances->len && !*found; i++) {
 		const DaxcInstance *instance = instances->pdata[i];
-		g_autofree char *dir = device_dir(root, instance->name);
+		g_autofree char *dir = device_dir(sysfs, instance->name);
 
 		if (instance->size > 0)
 			continue;
@@ -440,13 +490,13 @@ static gboolean start_from_iomem(const char *root, const DaxcRegion *region,
 	return found;
 }
 
-static gboolean read_start(const char *root, const GPtrArray *instances,
-			   DaxcRegion *region, GError **error)
+static gboolean guess_start(const DaxcSysfs *sysfs, const GPtrArray *instances,
+			    DaxcRegion *region, GError **error)
 {
 	guint64 first, last;
 	gboolean found;
 
-	if (!start_from_empty(root, instances, &region->start, &found, error))
+	if (!start_from_empty(sysfs, instances, &region->start, &found, error))
 		return FALSE;
 	if (found)
 		return TRUE;
@@ -455,7 +505,7 @@ static gboolean read_start(const char *root, const GPtrArray *instances,
 		region->start = first;
 		return TRUE;
 	}
-	if (start_from_iomem(root, region, first, last, &region->start))
+	if (start_from_iomem(sysfs->root, region, first, last, &region->start))
 		return TRUE;
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
 		    "cannot tell where region %u begins, for none of its instances is "
@@ -463,6 +513,18 @@ static gboolean read_start(const char *root, const GPtrArray *instances,
 		    "/sys/bus/dax/devices/dax%u.0/../dax_region/create",
 		    region->id, region->id);
 	return FALSE;
+}
+
+/* What dax_color tells of a region, and mainline does not. */
+static gboolean read_account(const char *dir, DaxcRegion *region, GError **error)
+{
+	region->accounted = TRUE;
+	return read_number(dir, "resource", G_MAXUINT64, &region->start, error) &&
+	       read_number(dir, "quarantined_size", G_MAXUINT64, &region->quarantined,
+			   error) &&
+	       read_number(dir, "zeroing_size", G_MAXUINT64, &region->zeroing, error) &&
+	       read_number(dir, "dirty_size", G_MAXUINT64, &region->dirty, error) &&
+	       read_number(dir, "bad_size", G_MAXUINT64, &region->bad, error);
 }
 
 /* One node for all of a region; the attribute is missing where there is none. */
@@ -480,32 +542,49 @@ static gboolean read_node(const char *dir, gint *node, GError **error)
 	return TRUE;
 }
 
-/* @names: of one region's instances, at least one */
-static DaxcRegion *read_region(const char *root, const GArray *names, GError **error)
+static gboolean read_sizes(const char *dir, DaxcRegion *region, GError **error)
 {
-	g_autoptr(DaxcRegion) region = g_new0(DaxcRegion, 1);
-	g_autoptr(GPtrArray) instances = read_all(root, names, error);
-	g_autofree char *name = name_format(&g_array_index(names, Name, 0));
-	g_autofree char *dir = device_dir(root, name);
 	guint64 id;
 
-	if (!instances ||
-	    !read_number(dir, "../dax_region/id", G_MAXUINT32, &id, error) ||
-	    !read_number(dir, "../dax_region/size", G_MAXUINT64, &region->size, error) ||
-	    !read_number(dir, "../dax_region/align", G_MAXUINT64, &region->align,
-			 error) ||
-	    !read_number(dir, "../dax_region/available_size", G_MAXUINT64,
-			 &region->available, error) ||
-	    !read_node(dir, &region->node, error))
-		return NULL;
+	if (!read_number(dir, "id", G_MAXUINT32, &id, error) ||
+	    !read_number(dir, "size", G_MAXUINT64, &region->size, error) ||
+	    !read_number(dir, "align", G_MAXUINT64, &region->align, error) ||
+	    !read_number(dir, "available_size", G_MAXUINT64, &region->available, error))
+		return FALSE;
 	region->id = (guint)id;
-	if (id != g_array_index(names, Name, 0).region) {
+	return TRUE;
+}
+
+/* Mainline does not tell where a region begins, but for what is in it. */
+static gboolean read_rest(const DaxcSysfs *sysfs, const char *dir, const GArray *names,
+			  DaxcRegion *region, GError **error)
+{
+	g_autoptr(GPtrArray) instances = NULL;
+
+	if (sysfs->kind == DAXC_SYSFS_DAX_COLOR)
+		return read_account(dir, region, error);
+	instances = read_all(sysfs, names, error);
+	return instances && guess_start(sysfs, instances, region, error);
+}
+
+/* @names: of one region's instances, at least one */
+static DaxcRegion *read_region(const DaxcSysfs *sysfs, const GArray *names,
+			       GError **error)
+{
+	g_autoptr(DaxcRegion) region = g_new0(DaxcRegion, 1);
+	g_autofree char *name = name_format(&g_array_index(names, Name, 0));
+	g_autofree char *device = device_dir(sysfs, name);
+	g_autofree char *dir = region_dir(sysfs, name);
+
+	if (!read_sizes(dir, region, error) || !read_node(device, &region->node, error))
+		return NULL;
+	if (region->id != g_array_index(names, Name, 0).region) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
-			    "%s/../dax_region/id is %u, but its instance is named %s",
-			    dir, region->id, name);
+			    "%s/id is %u, but its instance is named %s", dir, region->id,
+			    name);
 		return NULL;
 	}
-	if (!read_start(root, instances, region, error))
+	if (!read_rest(sysfs, dir, names, region, error))
 		return NULL;
 	return g_steal_pointer(&region);
 }
@@ -524,9 +603,16 @@ static GArray *take_region(GArray *names)
 	return taken;
 }
 
-GPtrArray *daxc_sysfs_regions(const char *root, GError **error)
+gboolean daxc_sysfs_has_regions(const DaxcSysfs *sysfs)
 {
-	g_autoptr(GArray) names = list_names(root, error);
+	g_autoptr(GArray) names = list_names(sysfs, NULL);
+
+	return names && names->len > 0;
+}
+
+GPtrArray *daxc_sysfs_regions(const DaxcSysfs *sysfs, GError **error)
+{
+	g_autoptr(GArray) names = list_names(sysfs, error);
 	g_autoptr(GPtrArray) regions =
 		g_ptr_array_new_with_free_func((GDestroyNotify)daxc_region_free);
 
@@ -534,7 +620,7 @@ GPtrArray *daxc_sysfs_regions(const char *root, GError **error)
 		return NULL;
 	while (names->len > 0) {
 		g_autoptr(GArray) of_one = take_region(names);
-		DaxcRegion *region = read_region(root, of_one, error);
+		DaxcRegion *region = read_region(sysfs, of_one, error);
 
 		if (!region)
 			return NULL;
@@ -543,10 +629,101 @@ GPtrArray *daxc_sysfs_regions(const char *root, GError **error)
 	return g_steal_pointer(&regions);
 }
 
-char *daxc_sysfs_youngest(const char *root, guint region, GError **error)
+/* Any of its instances leads to it; dax_color's first may be gone. */
+char *daxc_sysfs_region(const DaxcSysfs *sysfs, guint region, GError **error)
 {
-	g_autofree char *name = g_strdup_printf("dax%u.0", region);
-	g_autofree char *dir = device_dir(root, name);
+	g_autofree char *first = g_strdup_printf("dax%u.0", region);
+	g_autoptr(GArray) names = NULL;
 
-	return read_attribute(dir, "../dax_region/create", error);
+	if (can_be_carved(sysfs, first))
+		return region_dir(sysfs, first);
+	names = list_names(sysfs, error);
+	for (guint i = 0; names && i < names->len; i++) {
+		const Name *name = &g_array_index(names, Name, i);
+		g_autofree char *text = name_format(name);
+
+		if (name->region == region)
+			return region_dir(sysfs, text);
+	}
+	if (names)
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_NOT_FOUND,
+			    "this host has no region %u that can be carved", region);
+	return NULL;
+}
+
+char *daxc_sysfs_device(const DaxcSysfs *sysfs, const char *name)
+{
+	return device_dir(sysfs, name);
+}
+
+char *daxc_sysfs_read(const DaxcSysfs *sysfs, guint region, const char *attribute,
+		      GError **error)
+{
+	g_autofree char *dir = daxc_sysfs_region(sysfs, region, error);
+
+	return dir ? read_attribute(dir, attribute, error) : NULL;
+}
+
+/* ---- who has them ---- */
+
+GPtrArray *daxc_sysfs_holders(const DaxcSysfs *sysfs, const char *name, GError **error)
+{
+	guint major, minor;
+
+	if (!daxc_sysfs_devno(sysfs, name, &major, &minor, error))
+		return NULL;
+	return daxc_holders(major, minor, error);
+}
+
+/* Names by minor, also of instances that are not bound: a device outlives its driver
+ * in the processes that have it open. One that has gone meanwhile has none. */
+static GHashTable *read_minors(const DaxcSysfs *sysfs, const GPtrArray *instances,
+			       guint *major)
+{
+	GHashTable *names = g_hash_table_new(NULL, NULL);
+
+	for (guint i = 0; i < instances->len; i++) {
+		const DaxcInstance *instance = instances->pdata[i];
+		guint minor = instance->minor;
+
+		if (instance->major != 0)
+			*major = instance->major;
+		else if (!daxc_sysfs_devno(sysfs, instance->name, major, &minor, NULL))
+			continue;
+		g_hash_table_insert(names, GUINT_TO_POINTER(minor), instance->name);
+	}
+	return names;
+}
+
+/* Of a static region, which is somebody else's. */
+static gboolean is_other_device(const DaxcSysfs *sysfs, const DaxcProcess *process)
+{
+	g_autofree char *path = g_strdup_printf("%s/sys/dev/char/%u:%u", sysfs->root,
+						process->major, process->minor);
+
+	return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
+/* All instances of one kind have one major number. */
+GPtrArray *daxc_sysfs_processes(const DaxcSysfs *sysfs, const GPtrArray *instances,
+				GError **error)
+{
+	guint major = 0;
+	g_autoptr(GHashTable) names = read_minors(sysfs, instances, &major);
+	g_autoptr(GPtrArray) processes = NULL;
+
+	if (major == 0)
+		return g_ptr_array_new_with_free_func((GDestroyNotify)daxc_process_free);
+	processes = daxc_holders_all(major, error);
+	if (!processes)
+		return NULL;
+	for (guint i = processes->len; i-- > 0;) {
+		DaxcProcess *process = processes->pdata[i];
+
+		process->instance = g_strdup(
+			g_hash_table_lookup(names, GUINT_TO_POINTER(process->minor)));
+		if (!process->instance && is_other_device(sysfs, process))
+			g_ptr_array_remove_index(processes, i);
+	}
+	return g_steal_pointer(&processes);
 }

@@ -11,6 +11,8 @@
 #include <daxcolor/error.h>
 #include <daxcolor/size.h>
 
+#include "core/owner.h"
+
 #define NUMBER_MAX 999999999u
 #define REMEDY                                                                           \
 	"put \"options dax_hmem region_idle=1\" and \"blacklist kmem\" into a file in "  \
@@ -145,33 +147,36 @@ static gboolean is_power_of_two(guint64 value)
 
 /* ---- errnos as sentences ---- */
 
-static const struct {
-	DaxcKernelStep step;
-	int code;
-	const char *reason;
-} reasons[] = {
-	{DAXC_STEP_CREATE, ENOSPC,
+static const DaxcReason mainline_reasons[] = {
+	{DAXC_STEP_CREATE, ENOSPC, DAXC_ERROR_REFUSED,
 	 "all of its memory is in instances; destroy one (`daxcolor list`, "
 	 "`daxctl list -Di`)"},
-	{DAXC_STEP_ALIGN, EINVAL, "this kernel does not map with pages of that size"},
-	{DAXC_STEP_ALIGN, EBUSY, "a driver is bound to it"},
-	{DAXC_STEP_EXTENT, ENOMEM,
+	{DAXC_STEP_ALIGN, EINVAL, DAXC_ERROR_KERNEL,
+	 "this kernel does not map with pages of that size"},
+	{DAXC_STEP_ALIGN, EBUSY, DAXC_ERROR_KERNEL, "a driver is bound to it"},
+	{DAXC_STEP_EXTENT, ENOMEM, DAXC_ERROR_KERNEL,
 	 "another instance has part of it (see `daxctl list -DiM`), it is not in the "
 	 "region, or the kernel is out of memory"},
-	{DAXC_STEP_EXTENT, ENXIO, "its size is no multiple of the instance's align"},
-	{DAXC_STEP_EXTENT, EBUSY, "somebody else has bound a driver to it meanwhile"},
-	{DAXC_STEP_CLEAR, EBUSY, "a driver is bound to it"},
-	{DAXC_STEP_ENABLE, EBUSY,
+	{DAXC_STEP_EXTENT, ENXIO, DAXC_ERROR_KERNEL,
+	 "its size is no multiple of the instance's align"},
+	{DAXC_STEP_EXTENT, EBUSY, DAXC_ERROR_KERNEL,
+	 "somebody else has bound a driver to it meanwhile"},
+	{DAXC_STEP_CLEAR, EBUSY, DAXC_ERROR_KERNEL, "a driver is bound to it"},
+	{DAXC_STEP_ENABLE, EBUSY, DAXC_ERROR_KERNEL,
 	 "a driver is bound to it already, or its addresses are in use (see "
 	 "/proc/iomem)"},
-	{DAXC_STEP_ENABLE, ENXIO, "it has no memory"},
-	{DAXC_STEP_ENABLE, ENODEV, "device_dax does not take it; " REMEDY},
-	{DAXC_STEP_ENABLE, ENOENT, "device_dax is not loaded; run `modprobe device_dax`"},
-	{DAXC_STEP_ENABLE, ENOMEM, "the kernel has no memory for its struct pages"},
-	{DAXC_STEP_DISABLE, ENODEV, "no driver is bound to it"},
-	{DAXC_STEP_DELETE, EBUSY,
+	{DAXC_STEP_ENABLE, ENXIO, DAXC_ERROR_KERNEL, "it has no memory"},
+	{DAXC_STEP_ENABLE, ENODEV, DAXC_ERROR_KERNEL,
+	 "device_dax does not take it; " REMEDY},
+	{DAXC_STEP_ENABLE, ENOENT, DAXC_ERROR_KERNEL,
+	 "device_dax is not loaded; run `modprobe device_dax`"},
+	{DAXC_STEP_ENABLE, ENOMEM, DAXC_ERROR_KERNEL,
+	 "the kernel has no memory for its struct pages"},
+	{DAXC_STEP_DISABLE, ENODEV, DAXC_ERROR_KERNEL, "no driver is bound to it"},
+	{DAXC_STEP_DELETE, EBUSY, DAXC_ERROR_KERNEL,
 	 "it is bound, has memory, or is the seed of its region"},
-	{DAXC_STEP_ZERO, ENXIO, "it is not enabled"},
+	{DAXC_STEP_ZERO, ENXIO, DAXC_ERROR_KERNEL, "it is not enabled"},
+	{0},
 };
 
 static const char *step_verb(DaxcKernelStep step)
@@ -193,15 +198,27 @@ static const char *step_verb(DaxcKernelStep step)
 		return "cannot delete";
 	case DAXC_STEP_ZERO:
 		return "cannot zero";
+	case DAXC_STEP_OWNER:
+		return "cannot set the owner of";
+	case DAXC_STEP_SCRUB:
+		return "cannot have zeroed what is dirty in";
+	case DAXC_STEP_GEOMETRY:
+		return "cannot set the geometry of the node of";
 	}
 	g_return_val_if_reached("cannot change");
 }
 
-static const char *reason_for(DaxcKernelStep step, int code)
+static const DaxcReason *find_reason(const DaxcReason *reasons, DaxcKernelStep step,
+				     int code)
 {
-	for (gsize i = 0; i < G_N_ELEMENTS(reasons); i++)
-		if (reasons[i].step == step && reasons[i].code == code)
-			return reasons[i].reason;
+	for (; reasons->reason; reasons++)
+		if (reasons->step == step && reasons->code == code)
+			return reasons;
+	return NULL;
+}
+
+static const char *common_reason(int code)
+{
 	if (code == EACCES || code == EPERM)
 		return "not permitted; run as root";
 	if (code == EROFS)
@@ -209,16 +226,25 @@ static const char *reason_for(DaxcKernelStep step, int code)
 	return NULL;
 }
 
-gboolean daxc_kernel_refused(GError **error, DaxcKernelStep step, const char *what,
-			     int code)
+gboolean daxc_kernel_refused_for(GError **error, const DaxcReason *reasons,
+				 DaxcKernelStep step, const char *what, int code)
 {
-	const char *reason = reason_for(step, code);
+	const DaxcReason *found = find_reason(reasons, step, code);
+	const char *reason = found ? found->reason : common_reason(code);
 
 	g_set_error(error, DAXC_ERROR,
-		    code == ENOSPC ? DAXC_ERROR_REFUSED : DAXC_ERROR_KERNEL,
+		    found	     ? found->error
+		    : code == ENOSPC ? DAXC_ERROR_REFUSED
+				     : DAXC_ERROR_KERNEL,
 		    "%s %s: %s%s%s%s", step_verb(step), what, reason ? reason : "",
 		    reason ? " (" : "", g_strerror(code), reason ? ")" : "");
 	return FALSE;
+}
+
+gboolean daxc_kernel_refused(GError **error, DaxcKernelStep step, const char *what,
+			     int code)
+{
+	return daxc_kernel_refused_for(error, mainline_reasons, step, what, code);
 }
 
 /* ---- looking ---- */
@@ -239,6 +265,26 @@ const char *const *daxc_kernel_limits(const DaxcKernel *kernel)
 	return kernel->ops->limits;
 }
 
+guint daxc_kernel_guarantees(const DaxcKernel *kernel)
+{
+	return kernel->ops->guarantees;
+}
+
+const char *daxc_kernel_driver(const DaxcKernel *kernel)
+{
+	return kernel->ops->driver;
+}
+
+gboolean daxc_kernel_zeroes(const DaxcKernel *kernel)
+{
+	return (kernel->ops->guarantees & DAXC_GUARANTEE_ZEROS) != 0;
+}
+
+gboolean daxc_kernel_minds_pins(const DaxcKernel *kernel)
+{
+	return (kernel->ops->guarantees & DAXC_GUARANTEE_PINS) != 0;
+}
+
 static gboolean bad_region(GError **error, const DaxcRegion *region,
 			   const char *attribute, const char *why)
 {
@@ -246,6 +292,26 @@ static gboolean bad_region(GError **error, const DaxcRegion *region,
 		    "the kernel says of region %u what cannot be: its %s %s", region->id,
 		    attribute, why);
 	return FALSE;
+}
+
+static gboolean check_account(const DaxcRegion *region, GError **error)
+{
+	guint64 rest = region->size - region->available;
+
+	if (region->zeroing > region->available)
+		return bad_region(error, region, "zeroing_size",
+				  "is more than its available_size");
+	if (region->dirty > region->available - region->zeroing)
+		return bad_region(error, region, "dirty_size",
+				  "is more than its available_size, less its "
+				  "zeroing_size");
+	if (region->quarantined > rest)
+		return bad_region(error, region, "quarantined_size",
+				  "is more than what is not available");
+	if (region->bad > rest - region->quarantined)
+		return bad_region(error, region, "bad_size",
+				  "is more than what is not available");
+	return TRUE;
 }
 
 static gboolean check_region(const DaxcRegion *region, GError **error)
@@ -261,7 +327,7 @@ static gboolean check_region(const DaxcRegion *region, GError **error)
 				  "is more than its size");
 	if (region->node < -1)
 		return bad_region(error, region, "target_node", "is negative");
-	return TRUE;
+	return check_account(region, error);
 }
 
 static gboolean check_region_pair(const DaxcRegion *one, const DaxcRegion *two,
@@ -423,10 +489,13 @@ static gboolean check_no_overlap(const GPtrArray *instances, GError **error)
 	return TRUE;
 }
 
-/* Memory that no instance admits to having would be given away twice. */
+/* Memory that no instance admits to having would be given away twice. A kernel that
+ * counts what it does with memory may just be preparing some for an instance. */
 static gboolean check_available(const DaxcRegion *region, const GPtrArray *instances,
 				GError **error)
 {
+	guint64 rest = region->size - region->available - region->quarantined -
+		       region->bad;
 	guint64 held = 0;
 
 	for (guint i = 0; i < instances->len; i++) {
@@ -435,7 +504,7 @@ static gboolean check_available(const DaxcRegion *region, const GPtrArray *insta
 		if (instance->region == region->id)
 			held += instance->size;
 	}
-	if (region->size - region->available == held)
+	if (region->accounted ? held <= rest : held == rest)
 		return TRUE;
 	return bad_region(error, region, "available_size",
 			  "is not what its instances leave; if somebody was just "
@@ -570,6 +639,11 @@ GPtrArray *daxc_kernel_processes(DaxcKernel *kernel, const GPtrArray *instances,
 	return kernel->ops->processes(kernel, instances, error);
 }
 
+gboolean daxc_kernel_is_elsewhere(DaxcKernel *kernel, const char *name)
+{
+	return kernel->ops->is_elsewhere && kernel->ops->is_elsewhere(kernel, name);
+}
+
 /* ---- single steps, each read back ---- */
 
 static gboolean not_as_asked(GError **error, const DaxcInstance *instance,
@@ -583,6 +657,12 @@ static gboolean not_as_asked(GError **error, const DaxcInstance *instance,
 		    attribute, instance->name, asked, has, instance->align,
 		    instance->driver ? instance->driver : "none");
 	return FALSE;
+}
+
+/* What DaxcInstance.driver is of an instance that has memory and was not enabled. */
+static const char *driver_before(const DaxcKernel *kernel)
+{
+	return kernel->ops->enable ? NULL : kernel->ops->driver;
 }
 
 /* Reads @name back: exactly these @extents, bound to @driver (NULL: to none). */
@@ -601,7 +681,7 @@ static gboolean verify(DaxcKernel *kernel, const char *name, const GArray *exten
 		return not_as_asked(error, instance, "align", asked);
 	if (g_strcmp0(instance->driver, driver) != 0)
 		return not_as_asked(error, instance, "driver", driver ? driver : "none");
-	if (g_strcmp0(driver, DAXC_DRIVER_DEVDAX) == 0 && instance->major == 0)
+	if (g_strcmp0(driver, kernel->ops->driver) == 0 && instance->major == 0)
 		return not_as_asked(error, instance, "device number", asked);
 	return TRUE;
 }
@@ -621,27 +701,33 @@ static gboolean is_gone(DaxcKernel *kernel, const char *name, GError **error)
 	return FALSE;
 }
 
+/* @added: (nullable): how many the kernel took */
 static gboolean add_extents(DaxcKernel *kernel, const char *name, const GArray *extents,
-			    GError **error)
+			    guint *added, GError **error)
 {
-	for (guint i = 0; i < extents->len; i++)
+	for (guint i = 0; i < extents->len; i++) {
+		if (added)
+			*added = i;
 		if (!kernel->ops->add_extent(
 			    kernel, name, &g_array_index(extents, DaxcExtent, i), error))
 			return FALSE;
+	}
 	return TRUE;
 }
 
 static gboolean enable(DaxcKernel *kernel, const char *name, const GArray *extents,
 		       guint64 align, GError **error)
 {
-	return kernel->ops->enable(kernel, name, error) &&
-	       verify(kernel, name, extents, align, DAXC_DRIVER_DEVDAX, error);
+	if (kernel->ops->enable && !kernel->ops->enable(kernel, name, error))
+		return FALSE;
+	return verify(kernel, name, extents, align, kernel->ops->driver, error);
 }
 
 static gboolean disable(DaxcKernel *kernel, const DaxcInstance *instance, GError **error)
 {
-	return kernel->ops->disable(kernel, instance->name, error) &&
-	       verify(kernel, instance->name, instance->extents, 0, NULL, error);
+	return !kernel->ops->disable ||
+	       (kernel->ops->disable(kernel, instance->name, error) &&
+		verify(kernel, instance->name, instance->extents, 0, NULL, error));
 }
 
 static gboolean clear(DaxcKernel *kernel, const char *name, GError **error)
@@ -676,9 +762,9 @@ static gboolean put_back(DaxcKernel *kernel, const DaxcInstance *before, GError 
 	if (!extents_equal(now->extents, before->extents)) {
 		if (now->size > 0 && !clear(kernel, before->name, error))
 			return FALSE;
-		if (!add_extents(kernel, before->name, before->extents, error) ||
-		    !verify(kernel, before->name, before->extents, before->align, NULL,
-			    error))
+		if (!add_extents(kernel, before->name, before->extents, NULL, error) ||
+		    !verify(kernel, before->name, before->extents, before->align,
+			    driver_before(kernel), error))
 			return FALSE;
 	}
 	if (!before->driver || now->driver)
@@ -718,9 +804,10 @@ static gboolean check_unused(DaxcKernel *kernel, const char *name, GError **erro
 	return FALSE;
 }
 
-static gboolean check_ours_to_unbind(const DaxcInstance *instance, GError **error)
+static gboolean check_ours_to_unbind(const DaxcKernel *kernel,
+				     const DaxcInstance *instance, GError **error)
 {
-	if (!instance->driver || strcmp(instance->driver, DAXC_DRIVER_DEVDAX) == 0)
+	if (!instance->driver || strcmp(instance->driver, kernel->ops->driver) == 0)
 		return TRUE;
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
 		    "%s belongs to the driver %s%s; give it back first: `daxctl "
@@ -745,7 +832,7 @@ gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, GError **erro
 		g_propagate_error(error, g_steal_pointer(&failure));
 		return FALSE;
 	}
-	if (!check_ours_to_unbind(before, error))
+	if (!check_ours_to_unbind(kernel, before, error))
 		return FALSE;
 	/* One that is open but unbound may still have pages pinned. */
 	if ((before->driver || before->size > 0) && !check_unused(kernel, name, error))
@@ -761,15 +848,15 @@ gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, GError **erro
 
 /**
  * Carve: what one call works on.
+ * @asked: what the caller wants
  * @before: every instance, as it was at the start
  * @seed: (nullable): the seed as it was, when it has to be emptied
  * @name: (nullable): the new instance
  */
 typedef struct {
 	DaxcKernel *kernel;
+	const DaxcKernelCarving *asked;
 	const DaxcRegion *region;
-	const GArray *extents;
-	guint64 align;
 	GPtrArray *before;
 	const DaxcInstance *seed;
 	char *name;
@@ -786,7 +873,8 @@ static gboolean invalid(GError **error, const DaxcExtent *extent, const char *wh
 
 static gboolean check_extent(const Carve *carve, guint index, GError **error)
 {
-	const DaxcExtent *extent = &g_array_index(carve->extents, DaxcExtent, index);
+	const DaxcExtent *extent =
+		&g_array_index(carve->asked->extents, DaxcExtent, index);
 	g_autofree char *range = NULL;
 	g_autofree char *align = NULL;
 	g_autofree char *why = NULL;
@@ -803,14 +891,15 @@ static gboolean check_extent(const Carve *carve, guint index, GError **error)
 			    extent->start, extent->size, why);
 		return FALSE;
 	}
-	if (extent->start % carve->align || extent->size % carve->align) {
-		align = daxc_size_format(carve->align);
+	if (extent->start % carve->asked->align || extent->size % carve->asked->align) {
+		align = daxc_size_format(carve->asked->align);
 		why = g_strdup_printf("its start and size must be multiples of %s",
 				      align);
 		return invalid(error, extent, why);
 	}
 	for (guint i = 0; i < index; i++) {
-		const DaxcExtent *other = &g_array_index(carve->extents, DaxcExtent, i);
+		const DaxcExtent *other =
+			&g_array_index(carve->asked->extents, DaxcExtent, i);
 
 		if (!ranges_overlap(extent, other))
 			continue;
@@ -823,20 +912,21 @@ static gboolean check_extent(const Carve *carve, guint index, GError **error)
 
 static gboolean check_request(const Carve *carve, GError **error)
 {
-	if (carve->align != DAXC_ALIGN_2M && carve->align != DAXC_ALIGN_1G) {
+	if (carve->asked->align != DAXC_ALIGN_2M &&
+	    carve->asked->align != DAXC_ALIGN_1G) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
 			    "an align of %" G_GUINT64_FORMAT
 			    " bytes is neither 2 MiB nor 1 GiB",
-			    carve->align);
+			    carve->asked->align);
 		return FALSE;
 	}
-	if (carve->extents->len == 0) {
+	if (carve->asked->extents->len == 0) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
 			    "an instance of region %u without memory was asked for",
 			    carve->region->id);
 		return FALSE;
 	}
-	for (guint i = 0; i < carve->extents->len; i++)
+	for (guint i = 0; i < carve->asked->extents->len; i++)
 		if (!check_extent(carve, i, error))
 			return FALSE;
 	return TRUE;
@@ -893,9 +983,9 @@ static gboolean check_free_of(const Carve *carve, const DaxcInstance *other,
 		const DaxcExtent *theirs = &g_array_index(other->extents, DaxcExtent, i);
 		DaxcExtent all = touched(other, theirs);
 
-		for (guint k = 0; k < carve->extents->len; k++) {
+		for (guint k = 0; k < carve->asked->extents->len; k++) {
 			const DaxcExtent *extent =
-				&g_array_index(carve->extents, DaxcExtent, k);
+				&g_array_index(carve->asked->extents, DaxcExtent, k);
 
 			if (ranges_overlap(extent, &all))
 				return taken(carve, extent, other, theirs, error);
@@ -953,21 +1043,37 @@ static gboolean create(Carve *carve, GError **error)
 	return TRUE;
 }
 
-/* No extent goes to a bound instance: add_extent looks, and a new one has none. */
-static gboolean fill(Carve *carve, GError **error)
+static gboolean set_owner(const Carve *carve, GError **error)
 {
 	DaxcKernel *kernel = carve->kernel;
+	g_autofree char *owner = NULL;
 
-	return kernel->ops->set_align(kernel, carve->name, carve->align, error) &&
-	       add_extents(kernel, carve->name, carve->extents, error) &&
-	       verify(kernel, carve->name, carve->extents, carve->align, NULL, error);
+	if (!kernel->ops->set_owner || !carve->asked->tenant)
+		return TRUE;
+	owner = daxc_owner_uuid(carve->asked->tenant);
+	return kernel->ops->set_owner(kernel, carve->name, owner, error);
+}
+
+/* No extent goes to a bound instance: add_extent looks, and a new one has none. */
+static gboolean fill(DaxcKernel *kernel, const DaxcKernelCarving *asked, const char *name,
+		     guint *added, GError **error)
+{
+	return add_extents(kernel, name, asked->extents, added, error) &&
+	       verify(kernel, name, asked->extents, asked->align, driver_before(kernel),
+		      error) &&
+	       enable(kernel, name, asked->extents, asked->align, error);
 }
 
 static gboolean make(Carve *carve, GError **error)
 {
-	return (!carve->seed || clear(carve->kernel, carve->seed->name, error)) &&
-	       create(carve, error) && fill(carve, error) &&
-	       enable(carve->kernel, carve->name, carve->extents, carve->align, error);
+	DaxcKernel *kernel = carve->kernel;
+
+	return (!carve->seed || clear(kernel, carve->seed->name, error)) &&
+	       create(carve, error) &&
+	       kernel->ops->set_align(kernel, carve->name, carve->asked->align, error) &&
+	       set_owner(carve, error) &&
+	       (daxc_kernel_zeroes(kernel) ||
+		fill(kernel, carve->asked, carve->name, NULL, error));
 }
 
 static gboolean undo_instance(Carve *carve, GError **error)
@@ -979,7 +1085,7 @@ static gboolean undo_instance(Carve *carve, GError **error)
 	if (is_gone(carve->kernel, carve->name, NULL))
 		return TRUE;
 	now = daxc_kernel_instance(carve->kernel, carve->name, error);
-	if (!now || !check_ours_to_unbind(now, error))
+	if (!now || !check_ours_to_unbind(carve->kernel, now, error))
 		return FALSE;
 	if (now->driver && !check_unused(carve->kernel, carve->name, error))
 		return FALSE;
@@ -1014,30 +1120,156 @@ static gboolean carve_in(Carve *carve, GError **error)
 	return FALSE;
 }
 
-gboolean daxc_kernel_carve(DaxcKernel *kernel, guint region, guint64 align,
-			   const GArray *extents, char **name, GError **error)
+gboolean daxc_kernel_carve(DaxcKernel *kernel, const DaxcKernelCarving *carving,
+			   char **name, GError **error)
 {
-	g_autoptr(GPtrArray) regions = daxc_kernel_regions(kernel, error);
+	g_autoptr(GPtrArray) regions = NULL;
 	g_autoptr(GPtrArray) instances = NULL;
-	Carve carve = {.kernel = kernel, .extents = extents, .align = align};
+	Carve carve = {.kernel = kernel, .asked = carving};
 	gboolean ok;
 
 	*name = NULL;
-	if (!regions)
+	/* Who calls keeps ours from changing anything meanwhile; this kernel does so
+	 * itself. */
+	if (daxc_kernel_zeroes(kernel)
+		    ? !daxc_kernel_look(kernel, &regions, &instances, error)
+		    : !try_look(kernel, &regions, &instances, error))
 		return FALSE;
-	carve.region = find_region(regions, region);
+	carve.region = find_region(regions, carving->region);
 	if (!carve.region) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_NOT_FOUND,
-			    "this host has no region %u", region);
+			    "this host has no region %u", carving->region);
 		return FALSE;
 	}
-	instances = list(kernel, regions, error);
-	if (!instances)
-		return FALSE;
 	carve.before = instances;
 	ok = carve_in(&carve, error);
 	*name = carve.name;
 	return ok;
+}
+
+/* ---- fill ---- */
+
+/* What is wrong with a range that concerns some of its granules only. */
+static gboolean is_of_granules(const GError *error)
+{
+	return g_error_matches(error, DAXC_ERROR, DAXC_ERROR_BUSY) ||
+	       g_error_matches(error, DAXC_ERROR, DAXC_ERROR_MEMORY);
+}
+
+/* Asks for the granules of a range that was not given, one by one. */
+static void find_denied(DaxcKernel *kernel, const char *name, const DaxcExtent *range,
+			guint64 granule, GArray *denied)
+{
+	guint64 end = range->start + range->size;
+
+	for (guint64 at = range->start; at < end; at += granule) {
+		const DaxcExtent one = {at, MIN(granule, end - at)};
+		g_autoptr(GError) local = NULL;
+
+		if (kernel->ops->add_extent(kernel, name, &one, &local))
+			continue;
+		if (is_of_granules(local)) {
+			DaxcDenied found = {at, granule, FALSE};
+
+			found.failed =
+				g_error_matches(local, DAXC_ERROR, DAXC_ERROR_MEMORY);
+			g_array_append_val(denied, found);
+		}
+	}
+}
+
+gboolean daxc_kernel_fill(DaxcKernel *kernel, const DaxcKernelCarving *carving,
+			  const char *name, GArray *denied, GError **error)
+{
+	const GArray *extents = carving->extents;
+	g_autoptr(GError) failure = NULL;
+	g_autoptr(GError) undo = NULL;
+	guint added;
+
+	if (!daxc_kernel_zeroes(kernel) || fill(kernel, carving, name, &added, &failure))
+		return TRUE;
+	for (guint i = added; is_of_granules(failure) && i < extents->len; i++)
+		find_denied(kernel, name, &g_array_index(extents, DaxcExtent, i),
+			    carving->granule, denied);
+	daxc_kernel_destroy(kernel, name, &undo);
+	fail(error, failure, undo, name);
+	return FALSE;
+}
+
+/* ---- colors and zeros that are the kernel's business ---- */
+
+static gboolean knows_colors(const DaxcKernel *kernel)
+{
+	return (kernel->ops->guarantees & DAXC_GUARANTEE_COLORS) != 0;
+}
+
+/* What of a geometry can be told to a kernel: none, or a function. */
+static const DaxcCacheDomain *tellable(const DaxcCacheDomain *domain)
+{
+	return domain && domain->kind != DAXC_GEOMETRY_RANGES ? domain : NULL;
+}
+
+static gboolean same_geometry(const DaxcCacheDomain *has, const DaxcCacheDomain *wanted)
+{
+	if (!wanted || has->colors == 0)
+		return !wanted && has->colors == 0;
+	return has->kind == wanted->kind && has->granule == wanted->granule &&
+	       has->base == wanted->base && has->colors == wanted->colors;
+}
+
+gboolean daxc_kernel_enforces(DaxcKernel *kernel, guint region,
+			      const DaxcCacheDomain *domain)
+{
+	DaxcCacheDomain has;
+
+	return knows_colors(kernel) && tellable(domain) &&
+	       kernel->ops->geometry(kernel, region, &has, NULL) &&
+	       same_geometry(&has, domain);
+}
+
+GArray *daxc_kernel_claims(DaxcKernel *kernel, guint region,
+			   const DaxcCacheDomain *domain, GError **error)
+{
+	g_autoptr(GArray) claims = NULL;
+
+	if (!daxc_kernel_enforces(kernel, region, domain))
+		return g_array_new(FALSE, FALSE, sizeof(DaxcColorClaim));
+	claims = kernel->ops->claims(kernel, region, error);
+	if (!claims || claims->len == domain->colors)
+		return g_steal_pointer(&claims);
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+		    "the kernel says of region %u what cannot be: it has %u colors, and "
+		    "its free_granules has %u",
+		    region, domain->colors, claims->len);
+	return NULL;
+}
+
+gboolean daxc_kernel_tell_geometry(DaxcKernel *kernel, guint region,
+				   const DaxcCacheDomain *domain, GError **error)
+{
+	const DaxcCacheDomain *wanted = tellable(domain);
+	DaxcCacheDomain has;
+
+	if (!knows_colors(kernel))
+		return TRUE;
+	if (!kernel->ops->geometry(kernel, region, &has, error))
+		return FALSE;
+	if (same_geometry(&has, wanted))
+		return TRUE;
+	if (!kernel->ops->set_geometry(kernel, region, wanted, error) ||
+	    !kernel->ops->geometry(kernel, region, &has, error))
+		return FALSE;
+	if (same_geometry(&has, wanted))
+		return TRUE;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+		    "the kernel was told the geometry of region %u and has another one",
+		    region);
+	return FALSE;
+}
+
+gboolean daxc_kernel_scrub(DaxcKernel *kernel, guint region, GError **error)
+{
+	return !kernel->ops->scrub || kernel->ops->scrub(kernel, region, error);
 }
 
 /* ---- zero ---- */
@@ -1095,7 +1327,7 @@ gboolean daxc_kernel_zero(DaxcKernel *kernel, const char *name, guint64 offset,
 
 	if (!instance)
 		return FALSE;
-	if (g_strcmp0(instance->driver, DAXC_DRIVER_DEVDAX) != 0)
+	if (g_strcmp0(instance->driver, kernel->ops->driver) != 0 || !kernel->ops->zero)
 		return daxc_kernel_refused(error, DAXC_STEP_ZERO, name, ENXIO);
 	if (!check_part(instance, offset, size, error) || !check_aligned(instance, error))
 		return FALSE;

@@ -18,6 +18,20 @@ G_BEGIN_DECLS
 
 typedef struct DaxcKernel DaxcKernel;
 
+/* A UUID as text. */
+#define DAXC_OWNER_SIZE 37
+
+/**
+ * DaxcColorClaim: one color of a region, as a kernel with DAXC_GUARANTEE_COLORS has it.
+ * @free: whole granules that nobody has
+ * @owner: whose it is, "" when it is nobody's
+ */
+typedef struct {
+	guint32 color;
+	guint64 free;
+	char owner[DAXC_OWNER_SIZE];
+} DaxcColorClaim;
+
 /**
  * DaxcKernelOps: what a backend does. All take a name that exists ("daxR.N").
  * @name: "mainline", "sim", "dax_color"
@@ -25,19 +39,33 @@ typedef struct DaxcKernel DaxcKernel;
  * @regions: (element-type DaxcRegion), any order
  * @instances: (element-type DaxcInstance), any order
  * @instance: one of them; DAXC_ERROR_NOT_FOUND when there is none of that name
+ * @guarantees: DaxcGuarantee or'ed: what the kernel keeps by itself; COLORS when it
+ *   can be told a geometry
+ * @driver: what DaxcInstance.driver is of an instance that can be mapped
  * @create: makes an instance of size 0 with no driver; its name in @name
  * @set_align: instance has size 0 and no driver
+ * @set_owner: (nullable): whose colors its memory is; instance has size 0. @owner is a
+ *   UUID. NULL: the kernel knows no owners
  * @add_extent: appends one extent; refuses (EBUSY) while a driver is bound, even
  *   where the kernel would not
  * @clear: frees all extents (size 0)
- * @enable: binds device_dax
- * @disable: unbinds
+ * @enable: (nullable): binds the driver. NULL: an instance that has memory has it
+ * @disable: (nullable): unbinds; NULL with @enable
  * @destroy: deletes an instance of size 0 that is no seed
- * @zero: writes zeros over [offset, offset + size) of an enabled instance and reads
- *   them back, as daxc_scrub_fd() does
+ * @zero: (nullable): writes zeros over [offset, offset + size) of an enabled instance
+ *   and reads them back, as daxc_scrub_fd() does. NULL with DAXC_GUARANTEE_ZEROS
+ * @scrub: (nullable): begins zeroing what is dirty in a region; with
+ *   DAXC_GUARANTEE_ZEROS only
+ * @geometry: (nullable): how the kernel colors a region: kind, granule, base and colors
+ *   of @geometry, colors 0 when it does not; node is left
+ * @set_geometry: (nullable): NULL @geometry: not at all
+ * @claims: (nullable) (element-type DaxcColorClaim): what the kernel says of a region's
+ *   colors, one for each, in order; with a geometry only
  * @holders: (element-type utf8): processes, but for this one, that have the
  *   instance open or mapped: "qemu-system-x86 (1234)"; an error when one of them
  *   could not be looked into
+ * @is_elsewhere: (nullable): whether another kernel driver has an instance of that name
+ *   that has memory
  * @processes: (element-type DaxcProcess): the same for all instances at once, and
  *   for devices that are none any more; takes what @instances gave
  *
@@ -46,12 +74,16 @@ typedef struct DaxcKernel DaxcKernel;
 typedef struct {
 	const char *name;
 	const char *const *limits;
+	guint guarantees;
+	const char *driver;
 	void (*free)(DaxcKernel *kernel);
 	GPtrArray *(*regions)(DaxcKernel *kernel, GError **error);
 	GPtrArray *(*instances)(DaxcKernel *kernel, GError **error);
 	DaxcInstance *(*instance)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*create)(DaxcKernel *kernel, guint region, char **name, GError **error);
 	gboolean (*set_align)(DaxcKernel *kernel, const char *name, guint64 align,
+			      GError **error);
+	gboolean (*set_owner)(DaxcKernel *kernel, const char *name, const char *owner,
 			      GError **error);
 	gboolean (*add_extent)(DaxcKernel *kernel, const char *name,
 			       const DaxcExtent *extent, GError **error);
@@ -62,7 +94,14 @@ typedef struct {
 	gboolean (*zero)(DaxcKernel *kernel, const char *name, guint64 offset,
 			 guint64 size, const DaxcScrubOptions *options, guint64 *bad,
 			 GError **error);
+	gboolean (*scrub)(DaxcKernel *kernel, guint region, GError **error);
+	gboolean (*geometry)(DaxcKernel *kernel, guint region, DaxcCacheDomain *geometry,
+			     GError **error);
+	gboolean (*set_geometry)(DaxcKernel *kernel, guint region,
+				 const DaxcCacheDomain *geometry, GError **error);
+	GArray *(*claims)(DaxcKernel *kernel, guint region, GError **error);
 	GPtrArray *(*holders)(DaxcKernel *kernel, const char *name, GError **error);
+	gboolean (*is_elsewhere)(DaxcKernel *kernel, const char *name);
 	GPtrArray *(*processes)(DaxcKernel *kernel, const GPtrArray *instances,
 				GError **error);
 } DaxcKernelOps;
@@ -80,6 +119,17 @@ struct DaxcKernel {
  * modules to load.
  */
 DaxcKernel *daxc_kernel_mainline_new(GError **error);
+
+/**
+ * daxc_kernel_dax_color_new:
+ *
+ * Our own driver, through the class dax (driver/ABI.md). Fails with
+ * DAXC_ERROR_UNSUPPORTED when it has no region; the message says what to do.
+ */
+DaxcKernel *daxc_kernel_dax_color_new(GError **error);
+
+/* The same with every path below @root, for tests. */
+DaxcKernel *daxc_kernel_dax_color_new_in(const char *root, GError **error);
 
 /**
  * daxc_kernel_sim_new:
@@ -154,6 +204,17 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcKernel, daxc_kernel_free)
 
 const char *daxc_kernel_name(const DaxcKernel *kernel);
 const char *const *daxc_kernel_limits(const DaxcKernel *kernel);
+guint daxc_kernel_guarantees(const DaxcKernel *kernel);
+
+/* Returns: (transfer none): DaxcInstance.driver of one that can be mapped. */
+const char *daxc_kernel_driver(const DaxcKernel *kernel);
+
+/* Whether memory holds zeros when an instance gets it, by the kernel's work. Getting it
+ * can then take as long as zeroing does. */
+gboolean daxc_kernel_zeroes(const DaxcKernel *kernel);
+
+/* Whether memory that is pinned goes to nobody else, by the kernel's work. */
+gboolean daxc_kernel_minds_pins(const DaxcKernel *kernel);
 
 /* All below fail with DAXC_ERROR_KERNEL, naming the attribute, when the kernel
  * says what cannot be: sizes of 0, ranges that overlap or leave their region, ... */
@@ -176,6 +237,9 @@ DaxcInstance *daxc_kernel_instance(DaxcKernel *kernel, const char *name, GError 
  * cannot be looked into. DMA that is still pinned (VFIO) is not seen. */
 GPtrArray *daxc_kernel_holders(DaxcKernel *kernel, const char *name, GError **error);
 
+/* Whether another kernel driver has an instance of that name, with memory. */
+gboolean daxc_kernel_is_elsewhere(DaxcKernel *kernel, const char *name);
+
 /**
  * daxc_kernel_processes:
  * @instances: (element-type DaxcInstance): as they were found a moment ago
@@ -187,30 +251,106 @@ GPtrArray *daxc_kernel_holders(DaxcKernel *kernel, const char *name, GError **er
 GPtrArray *daxc_kernel_processes(DaxcKernel *kernel, const GPtrArray *instances,
 				 GError **error);
 
+/**
+ * daxc_kernel_enforces:
+ * @domain: (nullable): the cache in front of the region
+ *
+ * Returns: whether the kernel keeps the region's colors apart by itself, and means the
+ *   same by them.
+ */
+gboolean daxc_kernel_enforces(DaxcKernel *kernel, guint region,
+			      const DaxcCacheDomain *domain);
+
+/**
+ * daxc_kernel_claims:
+ *
+ * Returns: (transfer full) (element-type DaxcColorClaim): one for each color of
+ *   @domain, in order; empty when the kernel does not keep them apart.
+ */
+GArray *daxc_kernel_claims(DaxcKernel *kernel, guint region,
+			   const DaxcCacheDomain *domain, GError **error);
+
 /*
  * The functions below change things. Instance numbers are reused at once, lowest
  * first, so callers serialize them, and what they know of names, with a lock.
  */
 
 /**
- * daxc_kernel_carve:
+ * daxc_kernel_tell_geometry:
+ * @domain: (nullable): the cache in front of the region
+ *
+ * Before memory of a region is carved: sees to it that the kernel has its geometry, if
+ * it can be told any. Listed ranges cannot be told: the kernel then gets none, and keeps
+ * no colors apart there. Fails with DAXC_ERROR_REFUSED when it has another one, and
+ * memory is in use that was handed out by it.
+ */
+gboolean daxc_kernel_tell_geometry(DaxcKernel *kernel, guint region,
+				   const DaxcCacheDomain *domain, GError **error);
+
+/* Asks a kernel that zeroes by itself to zero what is dirty, in the background. */
+gboolean daxc_kernel_scrub(DaxcKernel *kernel, guint region, GError **error);
+
+/**
+ * DaxcKernelCarving: what is asked of daxc_kernel_carve().
+ * @align: 2 MiB or 1 GiB; every start and size of an extent is a multiple of it, or the
+ *   call is refused before the kernel sees it
+ * @granule: bytes; extents are made of whole ones, but for the end of the last
  * @extents: (element-type DaxcExtent): in order of page offset
- * @align: 2 MiB or 1 GiB; every start and size is a multiple of it, or the call
- *   is refused before the kernel sees it
+ * @tenant: (nullable): whose colors they are; NULL: nobody's
+ */
+typedef struct {
+	guint region;
+	guint64 align;
+	guint64 granule;
+	const GArray *extents;
+	const char *tenant;
+} DaxcKernelCarving;
+
+/**
+ * daxc_kernel_carve:
  * @name: (out) (transfer full): NULL on failure, but when undoing failed too and
  *   an instance is left, so that the caller can say so and retry its destruction
  *
- * create, set align, add every extent, verify by reading back, enable, verify.
- * On failure what was made is taken back, last first. When the region's seed still
- * holds the whole region, unbound, it is emptied first.
+ * create, set align and owner, add every extent, verify by reading back, enable,
+ * verify. On failure what was made is taken back, last first. When the region's seed
+ * still holds the whole region, unbound, it is emptied first.
+ *
+ * A kernel that zeroes by itself does so in between. That needs no lock, and so there
+ * only an empty instance is made, for daxc_kernel_fill().
  *
  * Fails with DAXC_ERROR_INVALID on extents that are misaligned, overlap each other
  * or leave the region; DAXC_ERROR_REFUSED when an instance has part of them or a
  * seed that is in use has the region; DAXC_ERROR_BUSY when processes have that seed
  * open; DAXC_ERROR_KERNEL when a step failed or did something else than asked.
  */
-gboolean daxc_kernel_carve(DaxcKernel *kernel, guint region, guint64 align,
-			   const GArray *extents, char **name, GError **error);
+gboolean daxc_kernel_carve(DaxcKernel *kernel, const DaxcKernelCarving *carving,
+			   char **name, GError **error);
+
+/**
+ * DaxcDenied: a granule that the kernel does not give now.
+ * @failed: its memory has failed; else it is pinned
+ */
+typedef struct {
+	guint64 start;
+	guint64 size;
+	gboolean failed;
+} DaxcDenied;
+
+/**
+ * daxc_kernel_fill:
+ * @name: of the empty instance, which is the caller's own and stays
+ * @denied: (element-type DaxcDenied): on failure, granules that the kernel does not
+ *   give are appended, if it is for them
+ *
+ * What daxc_kernel_carve() has left to be done; nothing is left where the kernel does
+ * not zero. Changes nothing that a lock is needed for. On failure the instance is
+ * destroyed.
+ *
+ * Fails with DAXC_ERROR_BUSY when memory is still pinned, DAXC_ERROR_MEMORY when memory
+ * has failed, DAXC_ERROR_REFUSED when a color is another owner's.
+ */
+gboolean daxc_kernel_fill(DaxcKernel *kernel, const DaxcKernelCarving *carving,
+			  const char *name, GArray *denied, GError **error);
 
 /**
  * daxc_kernel_destroy:

@@ -179,6 +179,13 @@ static char **keepers_of(const DaxcConfig *config)
 	return keepers;
 }
 
+static const char *zeroing_of(const DaxcHost *host)
+{
+	if (daxc_kernel_zeroes(host->kernel))
+		return "by-kernel";
+	return host->config->zero == DAXC_ZERO_NEVER ? "never" : "before-use";
+}
+
 static DaxcAudit *audit_new(DaxcHost *host, GPtrArray *guests)
 {
 	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
@@ -189,7 +196,7 @@ static DaxcAudit *audit_new(DaxcHost *host, GPtrArray *guests)
 	audit->boot_id = g_strdup(host->boot_id);
 	audit->kernel = g_strdup(uname(&name) == 0 ? name.release : "unknown");
 	audit->time = g_date_time_format(now, "%Y-%m-%dT%H:%M:%SZ");
-	audit->zeroing = host->config->zero == DAXC_ZERO_NEVER ? "never" : "before-use";
+	audit->zeroing = zeroing_of(host);
 	audit->keepers = keepers_of(host->config);
 	audit->config = g_strdup(host->config_path);
 	audit->ledger = g_strdup(host->ledger_path);

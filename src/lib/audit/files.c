@@ -124,7 +124,8 @@ gboolean daxc_look_files(DaxcLook *look, GError **error)
 						 audit->ledger_fault),
 				 "see what is wrong with it (`daxcolor doctor`), restore "
 				 "it, or move it away and run `daxcolor recover`");
-	if (look->host->config->zero == DAXC_ZERO_NEVER)
+	if (look->host->config->zero == DAXC_ZERO_NEVER &&
+	    !daxc_kernel_zeroes(look->host->kernel))
 		daxc_look_breach(look, "zeroing-off", g_strdup(audit->config),
 				 g_strdup("zero=never: every guest can read what the one "
 					  "before it left in its memory"),

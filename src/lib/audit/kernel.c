@@ -186,9 +186,10 @@ static void judge_align(DaxcLook *look, const DaxcAuditInstance *row)
 static void judge_driver(DaxcLook *look, const DaxcAuditInstance *row)
 {
 	const char *driver = row->instance->driver;
+	const char *ours = daxc_kernel_driver(look->host->kernel);
 	gboolean kmem = g_strcmp0(driver, DAXC_DRIVER_KMEM) == 0;
 
-	if (driver && strcmp(driver, DAXC_DRIVER_DEVDAX) != 0) {
+	if (driver && strcmp(driver, ours) != 0) {
 		daxc_look_breach(
 			look, "instance-other-driver", name_of(row),
 			g_strdup_printf("the driver %s has it: %s", driver,
@@ -202,10 +203,10 @@ static void judge_driver(DaxcLook *look, const DaxcAuditInstance *row)
 	if (!driver && row->carving && row->carving->state == DAXC_CARVING_ACTIVE)
 		daxc_look_breach(
 			look, "carving-not-enabled", daxc_carving_describe(row->carving),
-			g_strdup_printf("its instance %s was unbound from device_dax: "
-					"the guest's memory is gone (SIGBUS), or it "
-					"cannot start",
-					row->instance->name),
+			g_strdup_printf("its instance %s was unbound from %s: the "
+					"guest's memory is gone (SIGBUS), or it cannot "
+					"start",
+					row->instance->name, ours),
 			"stop the guest, and find out who unbound it: daxcolor does so "
 			"only when it takes the instance back");
 }

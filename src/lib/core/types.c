@@ -129,3 +129,37 @@ GArray *daxc_cell_plan_colors(const DaxcCellPlan *cell)
 	g_array_set_size(colors, kept);
 	return colors;
 }
+
+const char *daxc_guarantee_name(DaxcGuarantee guarantee)
+{
+	switch (guarantee) {
+	case DAXC_GUARANTEE_RANGES:
+		return "ranges";
+	case DAXC_GUARANTEE_ZEROS:
+		return "zeros";
+	case DAXC_GUARANTEE_PINS:
+		return "pins";
+	case DAXC_GUARANTEE_COLORS:
+		return "colors";
+	}
+	g_return_val_if_reached("unknown");
+}
+
+const char *daxc_guarantee_sentence(DaxcGuarantee guarantee)
+{
+	switch (guarantee) {
+	case DAXC_GUARANTEE_RANGES:
+		return "The kernel gives no memory to two instances, and maps none that "
+		       "is "
+		       "not an instance's own.";
+	case DAXC_GUARANTEE_ZEROS:
+		return "The kernel zeroes memory before an instance gets it.";
+	case DAXC_GUARANTEE_PINS:
+		return "The kernel gives memory that is still pinned (VFIO) to nobody "
+		       "else.";
+	case DAXC_GUARANTEE_COLORS:
+		return "The kernel gives colors that a tenant has memory of to nobody "
+		       "else.";
+	}
+	g_return_val_if_reached("unknown");
+}

@@ -103,9 +103,9 @@ static gboolean record(DaxcHost *host, DaxcCarving *carving, GError **error)
 }
 
 /* Returns: (nullable): why it cannot be adopted. */
-static const char *doubt(const Search *search)
+static const char *doubt(const DaxcHost *host, const Search *search)
 {
-	if (g_strcmp0(search->instance->driver, "device_dax") != 0)
+	if (g_strcmp0(search->instance->driver, daxc_kernel_driver(host->kernel)) != 0)
 		return "it is not enabled";
 	if (search->answers == 0)
 		return "it is no running guest's that libvirt knows";
@@ -124,7 +124,7 @@ static gboolean adopt_one(DaxcHost *host, const DaxcSnapshot *snapshot, Search *
 
 	if (!daxc_visit_nodes(match_node, search, error))
 		return FALSE;
-	why = doubt(search);
+	why = doubt(host, search);
 	if (!why) {
 		carving = carving_of(host, snapshot, search);
 		why = carving ? NULL : "its memory is not made of whole granules";

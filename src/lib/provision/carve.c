@@ -4,6 +4,9 @@
  * after it was read back:
  *
  *   carve     INTENT committed -> kernel carves -> zeroed -> ACTIVE committed
+ *             or, where the kernel zeroes what it gives:
+ *             INTENT committed -> kernel makes an empty instance, its name committed
+ *             -> kernel fills it -> ACTIVE committed
  *   release   RELEASING committed -> kernel destroys -> row removed, dirty
  *
  * Kernel changes happen inside a ledger transaction, so one process makes them
@@ -17,6 +20,7 @@
 #include <unistd.h>
 
 #include <daxcolor/error.h>
+#include <daxcolor/size.h>
 
 /* Somebody alive who is at work on the domain. */
 static const DaxcCarving *find_other(const DaxcSnapshot *snapshot, const char *uuid)
@@ -190,7 +194,7 @@ static GArray *find_dirty(const DaxcHost *host, const DaxcSnapshot *snapshot,
 	GArray *dirty = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
 	DaxcExtent *last = NULL;
 
-	if (host->config->zero == DAXC_ZERO_NEVER)
+	if (host->config->zero == DAXC_ZERO_NEVER || daxc_kernel_zeroes(host->kernel))
 		return dirty;
 	for (guint i = 0; i < plan->granules->len; i++) {
 		DaxcExtent range = {.start = i * plan->granule};
@@ -234,11 +238,11 @@ static gboolean make_instances(DaxcHost *host, GPtrArray *makings, GError **erro
 {
 	for (guint i = 0; i < makings->len; i++) {
 		DaxcCarving *carving = ((Making *)g_ptr_array_index(makings, i))->carving;
-		const DaxcCellPlan *plan = carving->plan;
+		const DaxcKernelCarving asked = daxc_kernel_carving(carving);
 
-		if (!daxc_kernel_carve(host->kernel, plan->region, plan->align,
-				       plan->extents, &carving->instance, error)) {
-			g_prefix_error(error, "cell %u: ", plan->cell);
+		if (!daxc_tell_geometry(host, asked.region, carving->plan->node, error) ||
+		    !daxc_kernel_carve(host->kernel, &asked, &carving->instance, error)) {
+			g_prefix_error(error, "cell %u: ", carving->plan->cell);
 			return FALSE;
 		}
 		if (!daxc_ledger_update(host->ledger, carving, error))
@@ -254,6 +258,41 @@ static gboolean note_failure(DaxcHost *host, const DaxcCarving *carving, guint64
 	return daxc_ledger_begin(host->ledger, error) &&
 	       daxc_mark_bad(host, carving, address, error) &&
 	       daxc_ledger_commit(host->ledger, error);
+}
+
+/* Of granules that were denied, those that have failed are not asked for again. */
+static gboolean note_denied(DaxcHost *host, const DaxcCarving *carving,
+			    const GArray *denied, guint from, GError **error)
+{
+	for (guint i = from; i < denied->len; i++) {
+		const DaxcDenied *granule = &g_array_index(denied, DaxcDenied, i);
+
+		if (granule->failed &&
+		    !note_failure(host, carving, granule->start, error))
+			return FALSE;
+	}
+	return TRUE;
+}
+
+static gboolean fill_instances(DaxcHost *host, GPtrArray *makings, GArray *denied,
+			       GError **error)
+{
+	for (guint i = 0; i < makings->len; i++) {
+		const DaxcCarving *carving =
+			((Making *)g_ptr_array_index(makings, i))->carving;
+		const DaxcKernelCarving asked = daxc_kernel_carving(carving);
+		g_autoptr(GError) failure = NULL;
+		guint before = denied->len;
+
+		if (daxc_kernel_fill(host->kernel, &asked, carving->instance, denied,
+				     &failure))
+			continue;
+		if (note_denied(host, carving, denied, before, error))
+			g_propagate_prefixed_error(error, g_steal_pointer(&failure),
+						   "cell %u: ", carving->plan->cell);
+		return FALSE;
+	}
+	return TRUE;
 }
 
 static gboolean zero_instances(DaxcHost *host, GPtrArray *makings, GError **error)
@@ -283,7 +322,8 @@ static gboolean activate(DaxcHost *host, GPtrArray *makings, GError **error)
 		DaxcCarving *carving = ((Making *)g_ptr_array_index(makings, i))->carving;
 
 		carving->state = DAXC_CARVING_ACTIVE;
-		carving->zeroed = host->config->zero != DAXC_ZERO_NEVER;
+		carving->zeroed = host->config->zero != DAXC_ZERO_NEVER ||
+				  daxc_kernel_zeroes(host->kernel);
 		if (!daxc_ledger_update(host->ledger, carving, error))
 			return FALSE;
 	}
@@ -305,7 +345,7 @@ static gboolean undo(DaxcHost *host, const char *uuid, GError **error)
 	return FALSE;
 }
 
-static gboolean make(DaxcHost *host, GPtrArray *makings, GError **error)
+static gboolean make(DaxcHost *host, GPtrArray *makings, GArray *denied, GError **error)
 {
 	guint64 serial;
 
@@ -315,7 +355,8 @@ static gboolean make(DaxcHost *host, GPtrArray *makings, GError **error)
 	    !make_instances(host, makings, error) ||
 	    !daxc_ledger_commit(host->ledger, error))
 		return FALSE;
-	if (!zero_instances(host, makings, error))
+	if (!fill_instances(host, makings, denied, error) ||
+	    !zero_instances(host, makings, error))
 		return FALSE;
 	return daxc_ledger_begin(host->ledger, error) && activate(host, makings, error) &&
 	       daxc_ledger_commit(host->ledger, error);
@@ -366,8 +407,20 @@ static const DaxcCarving *scrubbing_in_way(const DaxcSnapshot *snapshot,
 	return NULL;
 }
 
+/**
+ * Pins: memory that the kernel gives to nobody, for it is still pinned.
+ * @denied: (element-type DaxcDenied): what was found of it
+ * @size: all of it, in bytes, as the kernel said when it was planned last
+ * @waiting: for the rest of who is just ending
+ */
+typedef struct {
+	GArray *denied;
+	guint64 size;
+	DaxcWaiting waiting;
+} Pins;
+
 /* Plans, and records it, when no scrubber is in the way any more. */
-static GPtrArray *intend_waiting(DaxcHost *host, const DaxcRequest *request,
+static GPtrArray *intend_waiting(DaxcHost *host, const DaxcRequest *request, Pins *pins,
 				 DaxcWaiting *waiting, GError **error)
 {
 	for (;;) {
@@ -379,7 +432,8 @@ static GPtrArray *intend_waiting(DaxcHost *host, const DaxcRequest *request,
 
 		if (!snapshot)
 			return NULL;
-		plan = daxc_snapshot_plan(host, snapshot, request, error);
+		pins->size = daxc_pinned(snapshot->regions);
+		plan = daxc_snapshot_plan(host, snapshot, request, pins->denied, error);
 		scrubbing = plan ? scrubbing_in_way(snapshot, plan) : NULL;
 		if (scrubbing) {
 			daxc_ledger_rollback(host->ledger);
@@ -399,13 +453,14 @@ static GPtrArray *intend_waiting(DaxcHost *host, const DaxcRequest *request,
 	}
 }
 
-static GPtrArray *intend(DaxcHost *host, const DaxcRequest *request, GError **error)
+static GPtrArray *intend(DaxcHost *host, const DaxcRequest *request, Pins *pins,
+			 GError **error)
 {
 	DaxcWaiting waiting;
 	GPtrArray *makings;
 
 	daxc_wait_begin(&waiting, host);
-	makings = intend_waiting(host, request, &waiting, error);
+	makings = intend_waiting(host, request, pins, &waiting, error);
 	/* A scrubber that gave way has left all the rest dirty. */
 	if (waiting.asked)
 		daxc_run_nudge_scrubber(host);
@@ -425,25 +480,84 @@ static GPtrArray *carvings_of(const GPtrArray *makings)
 	return carvings;
 }
 
-/* Memory that fails while it is zeroed turns bad, and then the plan is made anew
- * without it: each time there is less, so this ends. */
-GPtrArray *daxc_host_carve(DaxcHost *host, const DaxcRequest *request, GError **error)
+static guint64 pinned_now(DaxcHost *host)
 {
-	if (!daxc_request_check(request, error))
-		return NULL;
+	g_autoptr(GPtrArray) regions = daxc_kernel_regions(host->kernel, NULL);
+
+	return regions ? daxc_pinned(regions) : G_MAXUINT64;
+}
+
+/* Who is just ending may let go of it in a moment; then all of it counts again. */
+static gboolean wait_for_pins(DaxcHost *host, Pins *pins, const GError *failure)
+{
+	if (pins->size == 0 ||
+	    !(g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_REFUSED) ||
+	      g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_BUSY)))
+		return FALSE;
+	do {
+		if (!daxc_wait_a_moment(&pins->waiting))
+			return FALSE;
+	} while (pinned_now(host) >= pins->size);
+	g_array_set_size(pins->denied, 0);
+	return TRUE;
+}
+
+static void say_pinned(const Pins *pins, GError **error)
+{
+	g_autofree char *size = daxc_size_format(pins->size);
+
+	if (pins->size > 0)
+		g_prefix_error(error,
+			       "%s of memory are still pinned by whoever had them before "
+			       "(a device, by VFIO, or a process with registered "
+			       "buffers), and with them their colors: ",
+			       size);
+}
+
+/* Whether the plan is to be made anew, without what was found out. */
+static gboolean may_plan_again(DaxcHost *host, Pins *pins, guint denied_before,
+			       const GError *failure)
+{
+	if (g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_MEMORY) ||
+	    pins->denied->len > denied_before)
+		return TRUE;
+	return wait_for_pins(host, pins, failure);
+}
+
+/* Memory that fails while it is zeroed turns bad, and what is pinned is left out; then
+ * the plan is made anew without it: each time there is less, so this ends. */
+static GPtrArray *carve(DaxcHost *host, const DaxcRequest *request, Pins *pins,
+			GError **error)
+{
 	for (;;) {
-		g_autoptr(GPtrArray) makings = intend(host, request, error);
 		g_autoptr(GError) failure = NULL;
+		g_autoptr(GPtrArray) makings = intend(host, request, pins, &failure);
+		guint before = pins->denied->len;
 		gboolean again;
 
-		if (!makings)
-			return NULL;
-		if (make(host, makings, &failure))
+		if (makings && make(host, makings, pins->denied, &failure))
 			return carvings_of(makings);
-		again = g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_MEMORY);
-		if (undo(host, request->uuid, &failure) && again)
+		if (makings) {
+			again = may_plan_again(host, pins, before, failure);
+			again = undo(host, request->uuid, &failure) && again;
+		} else {
+			again = wait_for_pins(host, pins, failure);
+		}
+		if (again)
 			continue;
+		say_pinned(pins, &failure);
 		g_propagate_error(error, g_steal_pointer(&failure));
 		return NULL;
 	}
+}
+
+GPtrArray *daxc_host_carve(DaxcHost *host, const DaxcRequest *request, GError **error)
+{
+	g_autoptr(GArray) denied = g_array_new(FALSE, FALSE, sizeof(DaxcDenied));
+	Pins pins = {.denied = denied};
+
+	if (!daxc_request_check(request, error))
+		return NULL;
+	daxc_wait_begin_short(&pins.waiting, host);
+	return carve(host, request, &pins, error);
 }

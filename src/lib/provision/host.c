@@ -35,11 +35,26 @@ static gboolean read_boot_id(DaxcHost *host, GError **error)
 	return TRUE;
 }
 
+/* Our own driver where it has memory: it keeps more. */
+static DaxcKernel *open_kernel(DaxcKernelChoice choice, GError **error)
+{
+	g_autoptr(GError) none = NULL;
+	DaxcKernel *kernel;
+
+	if (choice == DAXC_KERNEL_MAINLINE)
+		return daxc_kernel_mainline_new(error);
+	kernel = daxc_kernel_dax_color_new(&none);
+	if (kernel || choice == DAXC_KERNEL_AUTO)
+		return kernel ? kernel : daxc_kernel_mainline_new(error);
+	g_propagate_error(error, g_steal_pointer(&none));
+	return NULL;
+}
+
 static gboolean open_live(DaxcHost *host, GError **error)
 {
 	g_autoptr(GPtrArray) regions = NULL;
 
-	host->kernel = daxc_kernel_mainline_new(error);
+	host->kernel = open_kernel(host->config->kernel, error);
 	if (!host->kernel)
 		return FALSE;
 	regions = daxc_kernel_regions(host->kernel, error);
@@ -183,6 +198,36 @@ const char *const *daxc_host_limits(DaxcHost *host)
 	return daxc_kernel_limits(host->kernel);
 }
 
+gboolean daxc_host_enforces(DaxcHost *host, const DaxcRegion *region)
+{
+	return daxc_kernel_enforces(host->kernel, region->id,
+				    daxc_geometry_for_node(host->geometry, region->node));
+}
+
+/* Whether the kernel keeps colors apart wherever there are any. */
+static gboolean enforces_all(DaxcHost *host)
+{
+	g_autoptr(GPtrArray) regions = daxc_kernel_regions(host->kernel, NULL);
+
+	for (guint i = 0; regions && i < regions->len; i++) {
+		const DaxcRegion *region = g_ptr_array_index(regions, i);
+
+		if (daxc_geometry_for_node(host->geometry, region->node) &&
+		    !daxc_host_enforces(host, region))
+			return FALSE;
+	}
+	return regions && regions->len > 0;
+}
+
+guint daxc_host_guarantees(DaxcHost *host)
+{
+	guint guarantees = daxc_kernel_guarantees(host->kernel);
+
+	if ((guarantees & DAXC_GUARANTEE_COLORS) && !enforces_all(host))
+		guarantees &= ~(guint)DAXC_GUARANTEE_COLORS;
+	return guarantees;
+}
+
 const DaxcGeometry *daxc_host_geometry(DaxcHost *host)
 {
 	return host->geometry;
@@ -268,7 +313,7 @@ DaxcPlan *daxc_host_plan(DaxcHost *host, const DaxcRequest *request, GError **er
 	if (!daxc_request_check(request, error))
 		return NULL;
 	snapshot = daxc_snapshot_new(host, error);
-	return snapshot ? daxc_snapshot_plan(host, snapshot, request, error) : NULL;
+	return snapshot ? daxc_snapshot_plan(host, snapshot, request, NULL, error) : NULL;
 }
 
 /* Looks a granule up in what the ledger knows, both in order of address. */

@@ -39,6 +39,13 @@ struct DaxcHost {
 	gboolean read_only;
 };
 
+/* What the kernel says of a color of a region. */
+typedef struct {
+	guint region;
+	gint node;
+	DaxcColorClaim color;
+} DaxcClaim;
+
 /**
  * DaxcSnapshot: ledger and kernel read one after the other. Consistent only
  * inside a ledger transaction; good enough to look at outside of one.
@@ -50,6 +57,8 @@ struct DaxcHost {
  * @granules: (element-type DaxcLedgerGranule): by start; what a scrubber holds
  *   is DIRTY until it has been cleaned, as it is for everybody else
  * @reservations: (element-type DaxcReservation)
+ * @claims: (element-type DaxcClaim): every color of every region whose colors the kernel
+ *   itself keeps apart, by region, then color
  */
 typedef struct {
 	GPtrArray *regions;
@@ -59,6 +68,7 @@ typedef struct {
 	GPtrArray *unknown;
 	GArray *granules;
 	GPtrArray *reservations;
+	GArray *claims;
 } DaxcSnapshot;
 
 DaxcSnapshot *daxc_snapshot_new(DaxcHost *host, GError **error);
@@ -98,9 +108,40 @@ DaxcConfig *daxc_load_config(const char *option, GError **error);
  * read-only ledger could not be told yet. */
 void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id);
 
-/* daxc_host_plan() on a look that was taken already; @request was checked. */
+/* daxc_host_plan() on a look that was taken already; @request was checked. Granules
+ * that were @denied (nullable, element-type DaxcDenied) are not planned with. */
 DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
-			     const DaxcRequest *request, GError **error);
+			     const DaxcRequest *request, const GArray *denied,
+			     GError **error);
+
+/* Reads what the kernel says of colors into @snapshot, which has regions. */
+gboolean daxc_read_claims(DaxcHost *host, DaxcSnapshot *snapshot, GError **error);
+
+/* Gives the colors that the kernel has given to somebody to their tenants, and those of
+ * somebody unknown to nobody: memory that is still pinned keeps its color. */
+gboolean daxc_use_claims(DaxcLayout *layout, const DaxcSnapshot *snapshot,
+			 GError **error);
+
+/* Bytes that nobody holds and nobody can have, because somebody has them pinned. */
+guint64 daxc_pinned(const GPtrArray *regions);
+
+/* Whether granule @i of @zone is free, and not known to hold zeros. */
+gboolean daxc_snapshot_is_dirty(const DaxcSnapshot *snapshot, const DaxcZone *zone,
+				guint32 i);
+
+/* daxc_host_scrub() on a kernel that zeroes by itself. */
+gboolean daxc_scrub_by_kernel(DaxcHost *host, DaxcScrub *scrub, GError **error);
+
+/* In a transaction: where the kernel has yet to zero what the ledger calls clean (it was
+ * loaded again), that is dirty. */
+gboolean daxc_soil_by_kernel(DaxcHost *host, const DaxcSnapshot *snapshot,
+			     GPtrArray *report, GError **error);
+
+/* Sees to it that the kernel knows the geometry of @node, if it can be told any. */
+gboolean daxc_tell_geometry(DaxcHost *host, guint region, gint node, GError **error);
+
+/* What the kernel is asked for; points into @carving. */
+DaxcKernelCarving daxc_kernel_carving(const DaxcCarving *carving);
 
 /* Whether it is a guest's, and not a scrubber's. */
 gboolean daxc_is_of_guest(const DaxcCarving *carving);
@@ -166,6 +207,12 @@ typedef struct {
 } DaxcWaiting;
 
 void daxc_wait_begin(DaxcWaiting *waiting, const DaxcHost *host);
+
+/* For memory that is still pinned by somebody who is just ending: only a moment. */
+void daxc_wait_begin_short(DaxcWaiting *waiting, const DaxcHost *host);
+
+/* Waits some milliseconds. Returns: FALSE when the time is over. */
+gboolean daxc_wait_a_moment(const DaxcWaiting *waiting);
 
 /* Outside of a transaction: waits a moment for @other, whose maker lives; then
  * everything is to be looked at again. A scrubber is asked to stop. Fails with

@@ -31,6 +31,32 @@ gboolean daxc_maker_lives(const DaxcCarving *carving)
 	       daxc_process_start(carving->pid) == carving->pid_start;
 }
 
+static gboolean is_within(const DaxcExtent *extent, const GArray *extents)
+{
+	for (guint i = 0; i < extents->len; i++) {
+		const DaxcExtent *outer = &g_array_index(extents, DaxcExtent, i);
+
+		if (extent->start >= outer->start && extent->size <= outer->size &&
+		    extent->start - outer->start <= outer->size - extent->size)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+/* One in the making whose name is on record already, with any part of its memory. */
+static gboolean is_part_of(const DaxcCarving *carving, const DaxcInstance *instance)
+{
+	if (carving->state == DAXC_CARVING_ACTIVE ||
+	    g_strcmp0(carving->instance, instance->name) != 0)
+		return FALSE;
+	for (guint i = 0; i < instance->extents->len; i++) {
+		if (!is_within(&g_array_index(instance->extents, DaxcExtent, i),
+			       carving->plan->extents))
+			return FALSE;
+	}
+	return TRUE;
+}
+
 gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *instance)
 {
 	const GArray *want = carving->plan->extents;
@@ -38,6 +64,8 @@ gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *in
 
 	if (instance->region != carving->plan->region || have->len == 0)
 		return FALSE;
+	if (is_part_of(carving, instance))
+		return TRUE;
 	/* A carving in the making, or being undone, has its first extents only. */
 	if (carving->state == DAXC_CARVING_ACTIVE ? have->len != want->len
 						  : have->len > want->len)
@@ -83,4 +111,15 @@ void daxc_carvings_of_boot(GPtrArray *carvings, const char *boot_id)
 		if (strcmp(carving->boot_id, boot_id) != 0)
 			g_ptr_array_remove_index(carvings, i);
 	}
+}
+
+DaxcKernelCarving daxc_kernel_carving(const DaxcCarving *carving)
+{
+	return (DaxcKernelCarving){
+		.region = carving->plan->region,
+		.align = carving->plan->align,
+		.granule = carving->plan->granule,
+		.extents = carving->plan->extents,
+		.tenant = daxc_is_of_guest(carving) ? carving->tenant : NULL,
+	};
 }

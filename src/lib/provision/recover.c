@@ -17,7 +17,7 @@
 #include "adapters/holders.h"
 
 /* What a process that has host devices may still reach by DMA, though it has neither
- * open nor mapped what it was given: the kernel waits for no pins. */
+ * open nor mapped what it was given: mainline waits for no pins. */
 static gboolean check_dma(const DaxcHost *host, const DaxcCarving *carving,
 			  GError **error)
 {
@@ -25,7 +25,8 @@ static gboolean check_dma(const DaxcHost *host, const DaxcCarving *carving,
 					   "anon_inode:[iommufd", NULL};
 	g_autoptr(GPtrArray) holders = NULL;
 
-	if (host->described || carving->state == DAXC_CARVING_SCRUBBING ||
+	if (host->described || daxc_kernel_minds_pins(host->kernel) ||
+	    carving->state == DAXC_CARVING_SCRUBBING ||
 	    !g_file_test("/dev/vfio", G_FILE_TEST_EXISTS))
 		return TRUE;
 	holders = daxc_guest_holders(carving->uuid, vfio, error);
@@ -51,17 +52,36 @@ gboolean daxc_take_back(DaxcHost *host, const DaxcCarving *carving,
 	return daxc_ledger_remove(host->ledger, carving->id, DAXC_GRANULE_DIRTY, error);
 }
 
+/* Where memory is zeroed while it is given, an instance is empty for as long as that
+ * takes. */
+static gboolean is_being_filled(const DaxcSnapshot *snapshot, const char *uuid,
+				const char *name)
+{
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
+
+		if (g_strcmp0(carving->instance, name) == 0 &&
+		    carving->state == DAXC_CARVING_INTENT &&
+		    strcmp(carving->uuid, uuid) != 0 && daxc_maker_lives(carving))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 /* An instance between its creation and its first extent cannot be told from
  * one that an administrator is just making; it holds nothing, and is only
- * looked for where a carving was left half made. */
-static gboolean sweep_empty(DaxcHost *host, const DaxcSnapshot *snapshot, guint region,
-			    GPtrArray *report, GError **error)
+ * looked for where @carving was left half made. */
+static gboolean sweep_empty(DaxcHost *host, const DaxcSnapshot *snapshot,
+			    const DaxcCarving *carving, GPtrArray *report, GError **error)
 {
+	guint region = carving->plan->region;
+
 	for (guint i = 0; i < snapshot->unknown->len; i++) {
 		const DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
 
 		if (instance->region != region || instance->size != 0 ||
-		    instance->driver || instance->seed)
+		    instance->driver || instance->seed ||
+		    is_being_filled(snapshot, carving->uuid, instance->name))
 			continue;
 		if (!daxc_kernel_destroy(host->kernel, instance->name, error))
 			return FALSE;
@@ -78,10 +98,11 @@ static gboolean sweep_unfinished(DaxcHost *host, const DaxcCarving *carving,
 {
 	g_autoptr(DaxcSnapshot) now = NULL;
 
-	if (carving->instance)
+	/* It had memory when its name was recorded, but where that takes time. */
+	if (carving->instance && !daxc_kernel_zeroes(host->kernel))
 		return TRUE;
 	now = daxc_snapshot_new(host, error);
-	return now && sweep_empty(host, now, carving->plan->region, NULL, error);
+	return now && sweep_empty(host, now, carving, NULL, error);
 }
 
 gboolean daxc_take_back_seen(DaxcHost *host, const DaxcCarving *carving, const char *name,
@@ -141,7 +162,7 @@ static gboolean undo_record(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 			    instance ? "was interrupted" : "has no instance any more");
 		daxc_run_nudge_scrubber(host);
 		return instance || carving->state == DAXC_CARVING_ACTIVE ||
-		       sweep_empty(host, snapshot, carving->plan->region, report, error);
+		       sweep_empty(host, snapshot, carving, report, error);
 	}
 	if (g_error_matches(stuck, DAXC_ERROR, DAXC_ERROR_LEDGER)) {
 		g_propagate_error(error, g_steal_pointer(&stuck));
@@ -153,6 +174,21 @@ static gboolean undo_record(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 	return TRUE;
 }
 
+/* Its region is there, but another kernel driver's: what we look at says nothing of it,
+ * and a guest may well be running on it. */
+static gboolean is_elsewhere(DaxcHost *host, const DaxcSnapshot *snapshot,
+			     const DaxcCarving *carving)
+{
+	for (guint i = 0; i < snapshot->regions->len; i++) {
+		const DaxcRegion *region = g_ptr_array_index(snapshot->regions, i);
+
+		if (region->id == carving->plan->region)
+			return FALSE;
+	}
+	return carving->instance &&
+	       daxc_kernel_is_elsewhere(host->kernel, carving->instance);
+}
+
 static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint index,
 			    GPtrArray *report, GError **error)
 {
@@ -162,6 +198,8 @@ static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 	if (carving->state == DAXC_CARVING_ACTIVE && instance)
 		return follow_name(host, carving, instance, report, error);
 	if (carving->state != DAXC_CARVING_ACTIVE && daxc_maker_lives(carving))
+		return TRUE;
+	if (!instance && is_elsewhere(host, snapshot, carving))
 		return TRUE;
 	return undo_record(host, snapshot, index, report, error);
 }
@@ -245,6 +283,7 @@ static DaxcSnapshot *recover(DaxcHost *host, GPtrArray *report, GError **error)
 			return NULL;
 	}
 	if (!soil_unknown(host, snapshot, report, error) ||
+	    !daxc_soil_by_kernel(host, snapshot, report, error) ||
 	    !daxc_mark_failures(host, snapshot, FALSE, report, error))
 		return NULL;
 	return g_steal_pointer(&snapshot);
@@ -280,6 +319,18 @@ DaxcSnapshot *daxc_begin_recovered(DaxcHost *host, GPtrArray *report, GError **e
 	return NULL;
 }
 
+/* While nothing is held yet, all of it can be told. */
+static void tell_geometry(DaxcHost *host, const DaxcSnapshot *snapshot, GPtrArray *report)
+{
+	for (guint i = 0; i < snapshot->regions->len; i++) {
+		const DaxcRegion *region = g_ptr_array_index(snapshot->regions, i);
+		g_autoptr(GError) failure = NULL;
+
+		if (!daxc_tell_geometry(host, region->id, region->node, &failure))
+			daxc_report(report, "%s", failure->message);
+	}
+}
+
 /* What is looked for only when somebody asks for it. */
 static gboolean recover_more(DaxcHost *host, const DaxcSnapshot *snapshot,
 			     gboolean booted, GPtrArray *report, GError **error)
@@ -290,6 +341,7 @@ static gboolean recover_more(DaxcHost *host, const DaxcSnapshot *snapshot,
 		return FALSE;
 	if (!booted)
 		return TRUE;
+	tell_geometry(host, snapshot, report);
 	daxc_run_nudge_scrubber(host);
 	return daxc_check_reservations(host, snapshot, error);
 }

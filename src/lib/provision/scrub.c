@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Scrubbing: zeroing free memory before anybody waits for it.
+ * Scrubbing: zeroing free memory before anybody waits for it, where the kernel does
+ * not do it by itself.
  *
  *   SCRUBBING committed -> kernel carves -> zeroed, granule by granule, each clean
  *   from then on -> kernel destroys -> row removed
@@ -48,18 +49,6 @@ static gboolean proceed(guint64 done, gpointer data)
 	return !scrub->stopped;
 }
 
-static gboolean is_dirty(const DaxcSnapshot *snapshot, const DaxcZone *zone, guint32 i)
-{
-	const DaxcLedgerGranule *granule;
-
-	if (zone->user[i] != DAXC_USER_NONE || zone->color[i] == DAXC_NO_COLOR)
-		return FALSE;
-	granule = daxc_snapshot_granule(snapshot, zone->start + i * zone->granule,
-					zone->granule);
-	return !granule ||
-	       (granule->state == DAXC_GRANULE_DIRTY && granule->carving == 0);
-}
-
 static guint64 count_dirty(const DaxcLayout *layout, const DaxcSnapshot *snapshot)
 {
 	guint64 size = 0;
@@ -68,7 +57,8 @@ static guint64 count_dirty(const DaxcLayout *layout, const DaxcSnapshot *snapsho
 		const DaxcZone *zone = daxc_layout_zone(layout, i);
 
 		for (guint32 j = 0; j < zone->n; j++)
-			size += is_dirty(snapshot, zone, j) ? zone->granule : 0;
+			size += daxc_snapshot_is_dirty(snapshot, zone, j) ? zone->granule
+									  : 0;
 	}
 	return size;
 }
@@ -104,7 +94,7 @@ static DaxcCellPlan *next_batch(const DaxcLayout *layout, const DaxcSnapshot *sn
 		for (guint32 j = 0; j < zone->n && plan->size < BATCH_SIZE &&
 				    plan->extents->len < BATCH_EXTENTS;
 		     j++) {
-			if (is_dirty(snapshot, zone, j))
+			if (daxc_snapshot_is_dirty(snapshot, zone, j))
 				add_granule(plan, zone, j);
 		}
 		if (plan->size > 0)
@@ -152,11 +142,10 @@ static DaxcCarving *intend(Scrubber *scrubber, GError **error)
 
 static gboolean make(DaxcHost *host, DaxcCarving *carving, GError **error)
 {
-	const DaxcCellPlan *plan = carving->plan;
+	const DaxcKernelCarving asked = daxc_kernel_carving(carving);
 
 	return daxc_ledger_begin(host->ledger, error) &&
-	       daxc_kernel_carve(host->kernel, plan->region, plan->align, plan->extents,
-				 &carving->instance, error) &&
+	       daxc_kernel_carve(host->kernel, &asked, &carving->instance, error) &&
 	       daxc_ledger_update(host->ledger, carving, error) &&
 	       daxc_ledger_commit(host->ledger, error);
 }
@@ -311,6 +300,8 @@ gboolean daxc_host_scrub(DaxcHost *host, DaxcScrub *scrub, GError **error)
 	scrub->stopped = FALSE;
 	if (!mark_logged(host, error))
 		return FALSE;
+	if (daxc_kernel_zeroes(host->kernel))
+		return daxc_scrub_by_kernel(host, scrub, error);
 	while (!scrub->stopped) {
 		g_autoptr(GError) failure = NULL;
 		g_autoptr(DaxcCarving) carving = intend(&scrubber, &failure);

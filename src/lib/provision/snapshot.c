@@ -75,6 +75,19 @@ const DaxcLedgerGranule *daxc_snapshot_granule(const DaxcSnapshot *snapshot,
 	return NULL;
 }
 
+gboolean daxc_snapshot_is_dirty(const DaxcSnapshot *snapshot, const DaxcZone *zone,
+				guint32 i)
+{
+	const DaxcLedgerGranule *granule;
+
+	if (zone->user[i] != DAXC_USER_NONE || zone->color[i] == DAXC_NO_COLOR)
+		return FALSE;
+	granule = daxc_snapshot_granule(snapshot, zone->start + i * zone->granule,
+					zone->granule);
+	return !granule ||
+	       (granule->state == DAXC_GRANULE_DIRTY && granule->carving == 0);
+}
+
 /* What a scrubber holds is free for all others, who only may have to wait for it. */
 static void show_scrubbed_as_dirty(DaxcSnapshot *snapshot)
 {
@@ -111,7 +124,8 @@ DaxcSnapshot *daxc_snapshot_new(DaxcHost *host, GError **error)
 	if (!snapshot->reservations)
 		return NULL;
 	if (!daxc_kernel_look(host->kernel, &snapshot->regions, &snapshot->instances,
-			      error))
+			      error) ||
+	    !daxc_read_claims(host, snapshot, error))
 		return NULL;
 	daxc_carvings_of_boot(snapshot->carvings, host->boot_id);
 	show_scrubbed_as_dirty(snapshot);
@@ -128,6 +142,7 @@ void daxc_snapshot_free(DaxcSnapshot *snapshot)
 	g_clear_pointer(&snapshot->carvings, g_ptr_array_unref);
 	g_clear_pointer(&snapshot->granules, g_array_unref);
 	g_clear_pointer(&snapshot->reservations, g_ptr_array_unref);
+	g_clear_pointer(&snapshot->claims, g_array_unref);
 	g_free(snapshot);
 }
 
@@ -240,7 +255,8 @@ DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
 	if (!use_carvings(layout, snapshot, error) ||
 	    !daxc_use_reservations(host, layout, snapshot->reservations, error) ||
 	    !use_bad(layout, snapshot->granules, error) ||
-	    !use_unknown(layout, snapshot->unknown, error))
+	    !use_unknown(layout, snapshot->unknown, error) ||
+	    !daxc_use_claims(layout, snapshot, error))
 		return NULL;
 	return g_steal_pointer(&layout);
 }
@@ -251,6 +267,18 @@ gboolean daxc_may_keep(const DaxcHost *host, const DaxcLedgerGranule *granule,
 	return granule->state == DAXC_GRANULE_DIRTY &&
 	       g_strcmp0(granule->tenant, tenant) == 0 &&
 	       g_hash_table_contains(host->config->keepers, tenant);
+}
+
+static gboolean use_denied(DaxcLayout *layout, const GArray *denied, GError **error)
+{
+	for (guint i = 0; denied && i < denied->len; i++) {
+		const DaxcDenied *granule = &g_array_index(denied, DaxcDenied, i);
+
+		if (!daxc_layout_use(layout, granule->start, granule->size, DAXC_USER_BAD,
+				     error))
+			return FALSE;
+	}
+	return TRUE;
 }
 
 /* What a guest of @tenant would have to wait for. */
@@ -280,7 +308,8 @@ gboolean daxc_check_apart(DaxcHost *host, GError **error)
 }
 
 DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
-			     const DaxcRequest *request, GError **error)
+			     const DaxcRequest *request, const GArray *denied,
+			     GError **error)
 {
 	g_autoptr(DaxcLayout) layout = NULL;
 
@@ -293,7 +322,7 @@ DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
 	if (!daxc_check_reservations(host, snapshot, error))
 		return NULL;
 	layout = daxc_snapshot_layout(host, snapshot, error);
-	if (!layout)
+	if (!layout || !use_denied(layout, denied, error))
 		return NULL;
 	set_waits(host, layout, snapshot, request->tenant);
 	add_distances(host, layout, snapshot->regions);

@@ -15,6 +15,8 @@
 
 #define LOOK_AGAIN_US 5000
 #define SAY_AFTER_US ((gint64)2 * G_USEC_PER_SEC)
+/* A guest that ends lets go of its pins by then; who keeps them may do so for long. */
+#define SHORT_US ((gint64)2 * G_USEC_PER_SEC)
 
 /* The pidfd is opened before the process is looked at: it stays the same one. */
 static void ask_to_stop(const DaxcCarving *scrub)
@@ -35,6 +37,22 @@ void daxc_wait_begin(DaxcWaiting *waiting, const DaxcHost *host)
 	waiting->end = now + (gint64)host->config->wait_ms * 1000;
 	waiting->said = now + SAY_AFTER_US;
 	waiting->asked = 0;
+}
+
+void daxc_wait_begin_short(DaxcWaiting *waiting, const DaxcHost *host)
+{
+	daxc_wait_begin(waiting, host);
+	waiting->end = MIN(waiting->end, g_get_monotonic_time() + SHORT_US);
+}
+
+gboolean daxc_wait_a_moment(const DaxcWaiting *waiting)
+{
+	gint64 now = g_get_monotonic_time();
+
+	if (now >= waiting->end)
+		return FALSE;
+	g_usleep((gulong)MIN(LOOK_AGAIN_US, waiting->end - now));
+	return TRUE;
 }
 
 gboolean daxc_wait_for(DaxcWaiting *waiting, const DaxcCarving *other, GError **error)

@@ -5,55 +5,14 @@
 
 # shellcheck source=tests/vm/lib.sh
 . "$DAXCOLOR_VM_LIB"
+# shellcheck source=tests/vm/checks.sh
+. "$(dirname "${BASH_SOURCE[0]}")/../checks.sh"
 
 readonly GIB=$((1 << 30))
 readonly REGION_START=$((0x100000000)) COLORS=4
 readonly URI=qemu:///system
 readonly CONSOLES=/var/log/daxcolor-guests
 readonly BOOT_FILES=/var/lib/libvirt/boot
-failures=0
-
-# check WHAT COMMAND...: one test; what the command printed is shown when it fails.
-check() {
-  local what=$1 output
-  shift
-  if output=$("$@" 2>&1); then
-    printf 'ok - %s\n' "$what"
-  else
-    printf 'not ok - %s\n' "$what"
-    [ -z "$output" ] || sed 's/^/#   /' <<<"$output"
-    failures=$((failures + 1))
-  fi
-}
-
-# refused WHAT REGEX COMMAND...: COMMAND fails, and says what REGEX wants.
-refused() {
-  local what=$1 regex=$2 output status=0
-  shift 2
-  output=$("$@" 2>&1) || status=$?
-  if [ "$status" != 0 ] && grep -Eq -- "$regex" <<<"$output"; then
-    printf 'ok - %s\n' "$what"
-  else
-    printf 'not ok - %s\n#   status %s, wanted a message like /%s/, got:\n' "$what" \
-      "$status" "$regex"
-    sed 's/^/#   /' <<<"$output"
-    failures=$((failures + 1))
-  fi
-}
-
-# same WHAT WANT GOT
-same() {
-  check "$1" test "$2" = "$3" || :
-  [ "$2" = "$3" ] || printf '#   wanted %s, got %s\n' "$2" "$3"
-}
-
-# The kernel must have nothing to complain of, whatever was tested.
-check_kernel_log() {
-  local complaints
-  complaints=$(dmesg | grep -E 'WARNING:|BUG:|Oops|bad pud|general protection|rcu:.*stall' || :)
-  same "no complaint in the kernel log" "" "$complaints"
-}
-
 finish() {
   check_kernel_log
   [ "$failures" = 0 ]

@@ -123,7 +123,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcBreach, daxc_breach_free)
  * @host: the host's name
  * @kernel: release of the running kernel
  * @time: UTC, ISO 8601
- * @zeroing: (transfer none): when granules are zeroed: "before-use", "never"
+ * @zeroing: (transfer none): when granules are zeroed: "before-use", "never",
+ *   "by-kernel"
  * @config, @ledger: paths, NULL where there is none
  * @ledger_fault: (nullable): why the ledger could not be read; then nothing was
  *   compared with it

@@ -28,7 +28,13 @@ G_BEGIN_DECLS
  * @start, @size: bytes, as the platform gave it, aligned to nothing of ours
  * @node: target NUMA node
  * @align: bytes, the region's smallest alignment
- * @available: bytes that no instance has
+ * @available: bytes that no instance has, nor one of the states below but for
+ *   @zeroing and @dirty, which are part of it
+ * @accounted: the kernel counts what follows; mainline's does not
+ * @zeroing: bytes that the kernel is writing zeros to
+ * @dirty: bytes that the kernel zeroes when an instance gets them, or a scrub asks
+ * @quarantined: bytes that nobody holds any more, but that somebody still has pinned
+ * @bad: bytes that the kernel hands out no more, because memory there failed
  */
 typedef struct {
 	guint id;
@@ -37,6 +43,11 @@ typedef struct {
 	gint node;
 	guint64 align;
 	guint64 available;
+	gboolean accounted;
+	guint64 zeroing;
+	guint64 dirty;
+	guint64 quarantined;
+	guint64 bad;
 } DaxcRegion;
 
 /**
@@ -45,8 +56,9 @@ typedef struct {
  * @extents: (element-type DaxcExtent): in order of page offset
  * @size: bytes of all extents
  * @align: bytes, mapping size
- * @driver: (nullable): who has it bound: "device_dax", "kmem", ...
- * @major, @minor: of its character device; 0, 0 while not bound to device_dax
+ * @driver: (nullable): who has it bound: "device_dax", "kmem", ...; "dax_color"
+ *   when that kernel driver has made it and it has memory
+ * @major, @minor: of its character device; 0, 0 while it cannot be mapped
  * @seed: the kernel made it with the region, and it cannot be deleted
  */
 typedef struct {
@@ -223,6 +235,32 @@ gboolean daxc_host_is_simulated(DaxcHost *host);
 /* Returns: (transfer none): sentences, NULL-terminated: what this backend cannot
  * guarantee. */
 const char *const *daxc_host_limits(DaxcHost *host);
+
+/**
+ * DaxcGuarantee: what the kernel itself keeps, whoever does what in user space.
+ * @DAXC_GUARANTEE_RANGES: no memory is in two instances, none is reached past an
+ *   instance's own, and an instance in use can be changed and taken back safely
+ * @DAXC_GUARANTEE_ZEROS: memory that an instance gets holds zeros
+ * @DAXC_GUARANTEE_PINS: memory that is pinned (DMA) goes to nobody else
+ * @DAXC_GUARANTEE_COLORS: a color that somebody has memory of goes to nobody else;
+ *   in every region that has colors
+ */
+typedef enum {
+	DAXC_GUARANTEE_RANGES = 1 << 0,
+	DAXC_GUARANTEE_ZEROS = 1 << 1,
+	DAXC_GUARANTEE_PINS = 1 << 2,
+	DAXC_GUARANTEE_COLORS = 1 << 3,
+} DaxcGuarantee;
+
+/* Returns: those in force now, or'ed. */
+guint daxc_host_guarantees(DaxcHost *host);
+
+/* Returns: (transfer none): "ranges", "zeros", "pins", "colors"; a sentence. */
+const char *daxc_guarantee_name(DaxcGuarantee guarantee);
+const char *daxc_guarantee_sentence(DaxcGuarantee guarantee);
+
+/* Returns: whether the kernel itself keeps the colors of @region apart. */
+gboolean daxc_host_enforces(DaxcHost *host, const DaxcRegion *region);
 
 /* Returns: (transfer none): what was learned of the memory-side caches. */
 const DaxcGeometry *daxc_host_geometry(DaxcHost *host);

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Tenants as a kernel that keeps colors apart knows them: by UUID. Pure. */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/**
+ * daxc_owner_uuid:
+ *
+ * Returns: (transfer full): the UUID of a tenant, in lower case: the tenant's name where
+ *   that is one, written like that, and not nil; else the UUID of version 5 (RFC 4122)
+ *   of the name, in a namespace of ours. Tenants that differ have UUIDs that differ.
+ */
+char *daxc_owner_uuid(const char *tenant);
+
+G_END_DECLS

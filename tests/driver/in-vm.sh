@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# usage: in-vm.sh PROGRAM PART... [-- OPTION...]
+#
+# Parts of check-driver with the driver on the virtual host's memory, each followed by a look into the
+# kernel's log. PART@small runs on the small region that was reserved at boot.
+set -uo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
+# shellcheck source=tests/driver/lib.sh
+. "$here/lib.sh"
+
+program=$1
+shift
+parts=()
+while [ $# -gt 0 ]; do
+  [ "$1" != -- ] || { shift && break; }
+  parts+=("$1")
+  shift
+done
+
+load_driver
+for part in "${parts[@]}"; do
+  started=$SECONDS
+  region=$(large_region)
+  [[ $part != *@small ]] || region=$(small_region)
+  "$program" --region "$region" --file "$(file_for_direct_io)" "$@" "${part%@*}" || failures=$((failures + 1))
+  check_kernel_log "${part%@*}"
+  printf '# %s took %s s\n' "$part" $((SECONDS - started))
+done
+[ "$failures" = 0 ]

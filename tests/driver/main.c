@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * check-driver [--region R] [--long] [--seed N] [--file F] PART...
+ *
+ * dax_color, from user space, as driver/ABI.md says it is. Runs as root in the virtual host, where
+ * dax_color has a region, and nobody else an instance of it:
+ *
+ *   tests/driver/run --build build --kernel 6.12 maps
+ *
+ * Prints "ok - ..." and "not ok - ..." lines; exits 1 when something was not ok.
+ */
+#include "dax.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct options options = {.seconds = 10, .processes = 32, .seed = 1};
+
+static const struct {
+	const char *name;
+	void (*run)(void);
+} parts[] = {
+	{"ops", test_ops},	 {"full", test_full},	    {"colors", test_colors},
+	{"maps", test_maps},	 {"minors", test_minors},   {"resize", test_resize},
+	{"release", test_release}, {"vfio", test_vfio},	    {"poison", test_poison},
+	{"storm", test_storm},	 {"kvm", test_kvm},
+};
+
+#define N_PARTS (sizeof(parts) / sizeof(*parts))
+
+static void usage(void)
+{
+	fprintf(stderr, "usage: check-driver [--region R] [--long] [--seed N] [--file F] PART...\nParts:");
+	for (unsigned int i = 0; i < N_PARTS; i++)
+		fprintf(stderr, " %s", parts[i].name);
+	fprintf(stderr, "\n");
+	exit(2);
+}
+
+static void run(const char *name)
+{
+	for (unsigned int i = 0; i < N_PARTS; i++) {
+		if (strcmp(parts[i].name, name) != 0)
+			continue;
+		parts[i].run();
+		ok(consistent(), "%s: everything is accounted for at the end", name);
+		return;
+	}
+	usage();
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"region", required_argument, NULL, 'r'},
+		{"long", no_argument, NULL, 'l'},
+		{"seed", required_argument, NULL, 's'},
+		{"file", required_argument, NULL, 'f'},
+		{},
+	};
+	int wanted = -1, option;
+
+	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		switch (option) {
+		case 'r':
+			wanted = atoi(optarg);
+			break;
+		case 'l':
+			options.long_form = true;
+			options.seconds = 60;
+			break;
+		case 's':
+			options.seed = strtoull(optarg, NULL, 0);
+			break;
+		case 'f':
+			options.file = optarg;
+			break;
+		default:
+			usage();
+		}
+	}
+	if (optind == argc)
+		usage();
+	region_open(wanted);
+	catch_faults();
+	for (int i = optind; i < argc; i++)
+		run(argv[i]);
+	return failures != 0;
+}
