@@ -135,7 +135,6 @@ struct dc_bad {
  * @retire: moves @failures to @bad
  * @idle_inode: inodes of instances that are gone, chained by i_private: a memory
  *	failure may still be looking at the pages that pointed to one; protected by @bad_lock
- * @debugfs: directory
  */
 struct dc_region {
 	struct kref kref;
@@ -167,7 +166,6 @@ struct dc_region {
 	struct list_head bad;
 	struct work_struct retire;
 	struct inode *idle_inode;
-	struct dentry *debugfs;
 };
 
 /**
@@ -322,7 +320,6 @@ int dc_zero(int node, const struct dcs_ranges *ranges, const bool *stop, atomic6
 /* debugfs.c */
 void dc_debugfs_init(void);
 void dc_debugfs_exit(void);
-void dc_debugfs_region(struct dc_region *region);
 void dc_debugfs_instance(struct dc_instance *instance);
 
 #endif

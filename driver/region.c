@@ -138,7 +138,6 @@ static int dc_region_start(struct dc_region *region, const struct dc_region_info
 	if (err)
 		return err;
 	dev_set_drvdata(region->dev, region);
-	dc_debugfs_region(region);
 	dc_instance_plant(region);
 	return 0;
 }
@@ -196,7 +195,6 @@ static void dc_remove(struct platform_device *pdev)
 	while ((instance = dc_any_instance(region)))
 		dc_instance_remove(instance);
 	dc_returns_drain(region);
-	debugfs_remove(region->debugfs);
 	release_mem_region(region->start, region->size);
 	dc_region_put(region);
 }
