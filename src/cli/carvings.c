@@ -134,6 +134,17 @@ void cli_add_cache(JsonBuilder *builder, const DaxcCacheDomain *domain)
 	json_builder_end_object(builder);
 }
 
+/* null where the kernel does not count it. */
+static void add_account(JsonBuilder *builder, const char *member,
+			const DaxcRegion *region, guint64 size)
+{
+	json_builder_set_member_name(builder, member);
+	if (region->accounted)
+		json_builder_add_int_value(builder, (gint64)size);
+	else
+		json_builder_add_null_value(builder);
+}
+
 void cli_add_region_members(JsonBuilder *builder, const DaxcRegion *region,
 			    const DaxcGeometry *geometry)
 {
@@ -143,6 +154,10 @@ void cli_add_region_members(JsonBuilder *builder, const DaxcRegion *region,
 	cli_add_number(builder, "available", region->available);
 	cli_add_signed(builder, "node", region->node);
 	cli_add_number(builder, "align", region->align);
+	add_account(builder, "zeroing", region, region->zeroing);
+	add_account(builder, "dirty", region, region->dirty);
+	add_account(builder, "quarantined", region, region->quarantined);
+	add_account(builder, "bad", region, region->bad);
 	json_builder_set_member_name(builder, "cache");
 	cli_add_cache(builder, daxc_geometry_for_node(geometry, region->node));
 }

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* daxcolor regions: the dax regions of the host and the caches before them. */
 #include <stdio.h>
+#include <string.h>
 
 #include "carvings.h"
 #include "cli.h"
 #include "output.h"
 
-static void add_region(JsonBuilder *builder, const DaxcRegion *region,
-		       const GPtrArray *instances, const DaxcGeometry *geometry)
+static void add_region(JsonBuilder *builder, DaxcHost *host, const DaxcRegion *region,
+		       const GPtrArray *instances)
 {
+	const DaxcGeometry *geometry = daxc_host_geometry(host);
+
 	json_builder_begin_object(builder);
 	cli_add_region_members(builder, region, geometry);
+	cli_add_flag(builder, "enforced", daxc_host_enforces(host, region));
 	json_builder_set_member_name(builder, "instances");
 	json_builder_begin_array(builder);
 	for (guint i = 0; i < instances->len; i++) {
@@ -21,6 +25,19 @@ static void add_region(JsonBuilder *builder, const DaxcRegion *region,
 	}
 	json_builder_end_array(builder);
 	json_builder_end_object(builder);
+}
+
+static void add_guarantees(JsonBuilder *builder, DaxcHost *host)
+{
+	guint guarantees = daxc_host_guarantees(host);
+
+	json_builder_set_member_name(builder, "guarantees");
+	json_builder_begin_array(builder);
+	for (guint bit = 1; bit <= guarantees; bit <<= 1) {
+		if (guarantees & bit)
+			json_builder_add_string_value(builder, daxc_guarantee_name(bit));
+	}
+	json_builder_end_array(builder);
 }
 
 static JsonNode *build(DaxcHost *host, GError **error)
@@ -36,6 +53,7 @@ static JsonNode *build(DaxcHost *host, GError **error)
 	builder = json_builder_new();
 	json_builder_begin_object(builder);
 	cli_add_text(builder, "backend", daxc_host_backend(host));
+	add_guarantees(builder, host);
 	json_builder_set_member_name(builder, "limits");
 	json_builder_begin_array(builder);
 	for (guint i = 0; limits && limits[i]; i++)
@@ -44,8 +62,7 @@ static JsonNode *build(DaxcHost *host, GError **error)
 	json_builder_set_member_name(builder, "regions");
 	json_builder_begin_array(builder);
 	for (guint i = 0; i < regions->len; i++)
-		add_region(builder, g_ptr_array_index(regions, i), instances,
-			   daxc_host_geometry(host));
+		add_region(builder, host, g_ptr_array_index(regions, i), instances);
 	json_builder_end_array(builder);
 	json_builder_end_object(builder);
 	return cli_built(builder);
@@ -86,6 +103,14 @@ static void flatten(JsonObject *row)
 				   json_object_get_int_member(object, "color_count"));
 }
 
+static void print_guarantee(const char *name)
+{
+	for (guint bit = 1; bit <= DAXC_GUARANTEE_COLORS; bit <<= 1) {
+		if (strcmp(daxc_guarantee_name(bit), name) == 0)
+			printf("  guarantee: %s\n", daxc_guarantee_sentence(bit));
+	}
+}
+
 static void print_text(JsonNode *document)
 {
 	static const CliColumn columns[] = {
@@ -102,6 +127,7 @@ static void print_text(JsonNode *document)
 		{NULL},
 	};
 	JsonArray *rows = cli_rows(document, "regions");
+	JsonArray *guarantees = cli_rows(document, "guarantees");
 	JsonArray *limits = cli_rows(document, "limits");
 
 	for (guint i = 0; i < json_array_get_length(rows); i++)
@@ -109,6 +135,8 @@ static void print_text(JsonNode *document)
 	cli_print_table(rows, columns, "");
 	printf("\nbackend: %s\n",
 	       json_object_get_string_member(json_node_get_object(document), "backend"));
+	for (guint i = 0; i < json_array_get_length(guarantees); i++)
+		print_guarantee(json_array_get_string_element(guarantees, i));
 	for (guint i = 0; i < json_array_get_length(limits); i++)
 		printf("  limit: %s\n", json_array_get_string_element(limits, i));
 }

@@ -53,10 +53,26 @@ kernel_complaints() {
   dmesg | grep -aE "${patterns[*]}"
 }
 
+# leaks: what the kernel of tests/kasan says that nobody knows any more, but was not freed. An object counts when it is
+# five seconds old; a second scan is for those that moved during the first. Each is shown once.
+leaks() {
+  local kmemleak=/sys/kernel/debug/kmemleak
+  [ -e "$kmemleak" ] || return 0
+  sleep 6
+  echo scan >"$kmemleak" && echo scan >"$kmemleak" && cat "$kmemleak" && echo clear >"$kmemleak"
+}
+
+# lockdep says one thing and is off from then on.
+lockdep_is_on() {
+  [ ! -e /proc/lockdep_stats ] || grep -q '^ *debug_locks: *1' /proc/lockdep_stats
+}
+
 # The kernel must have nothing to complain of, whatever was tested. Each complaint is shown once.
 complaints_seen=0
 check_kernel_log() {
   local complaints
+  [ ! -e /sys/kernel/debug/kmemleak ] || same "${1:+$1: }nothing leaked" "" "$(leaks)"
+  [ ! -e /proc/lockdep_stats ] || check "${1:+$1: }lockdep looked on" lockdep_is_on
   complaints=$(kernel_complaints | tail -n +$((complaints_seen + 1)))
   same "${1:+$1: }no complaint in the kernel log" "" "$complaints"
   complaints_seen=$(kernel_complaints | wc -l)

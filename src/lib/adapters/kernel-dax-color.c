@@ -156,11 +156,6 @@ static gboolean bad_text(GError **error, guint region, const char *attribute,
 	return FALSE;
 }
 
-static gboolean read_word(const char *word, guint64 max, guint64 *value)
-{
-	return g_ascii_string_to_unsigned(word, 10, 0, max, value, NULL);
-}
-
 /* "rotate GRANULE COLORS BASE", or "skew ...". */
 static gboolean read_function(char **words, DaxcCacheDomain *geometry)
 {
@@ -172,9 +167,9 @@ static gboolean read_function(char **words, DaxcCacheDomain *geometry)
 		geometry->kind = DAXC_GEOMETRY_SKEW;
 	else if (strcmp(words[0], "rotate") != 0)
 		return FALSE;
-	if (!read_word(words[1], DAXC_GRANULE_MAX, &geometry->granule) ||
-	    !read_word(words[2], DAXC_COLORS_MAX, &colors) ||
-	    !read_word(words[3], G_MAXUINT64, &geometry->base))
+	if (!daxc_sysfs_number(words[1], DAXC_GRANULE_MAX, &geometry->granule) ||
+	    !daxc_sysfs_number(words[2], DAXC_COLORS_MAX, &colors) ||
+	    !daxc_sysfs_number(words[3], G_MAXUINT64, &geometry->base))
 		return FALSE;
 	geometry->colors = (guint32)colors;
 	return geometry->granule >= DAXC_GRANULE_MIN && colors > 0;
@@ -203,8 +198,8 @@ static gboolean read_claim(const char *line, guint64 index, DaxcColorClaim *clai
 	g_auto(GStrv) words = g_strsplit(line, " ", -1);
 	guint64 color;
 
-	if (g_strv_length(words) != 3 || !read_word(words[0], index, &color) ||
-	    color != index || !read_word(words[1], G_MAXUINT64, &claim->free))
+	if (g_strv_length(words) != 3 || !daxc_sysfs_number(words[0], index, &color) ||
+	    color != index || !daxc_sysfs_number(words[1], G_MAXUINT64, &claim->free))
 		return FALSE;
 	claim->color = (guint32)color;
 	claim->owner[0] = '\0';

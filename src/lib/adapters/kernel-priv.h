@@ -95,6 +95,9 @@ typedef struct {
 	DaxcSysfsKind kind;
 } DaxcSysfs;
 
+/* Reads a decimal number, or a hexadecimal one with 0x; nothing else. */
+gboolean daxc_sysfs_number(const char *text, guint64 max, guint64 *value);
+
 /* Whether there is any, without reading it. */
 gboolean daxc_sysfs_has_regions(const DaxcSysfs *sysfs);
 

@@ -81,19 +81,23 @@ static char *read_attribute(const char *dir, const char *attribute, GError **err
 	return text;
 }
 
-/* A decimal number, or a hexadecimal one with 0x. */
+gboolean daxc_sysfs_number(const char *text, guint64 max, guint64 *value)
+{
+	gboolean hex = g_str_has_prefix(text, "0x");
+
+	return g_ascii_string_to_unsigned(hex ? text + 2 : text, hex ? 16 : 10, 0, max,
+					  value, NULL);
+}
+
 static gboolean read_number(const char *dir, const char *attribute, guint64 max,
 			    guint64 *value, GError **error)
 {
 	g_autofree char *text = read_attribute(dir, attribute, error);
 	g_autofree char *path = NULL;
-	gboolean hex;
 
 	if (!text)
 		return FALSE;
-	hex = g_str_has_prefix(text, "0x");
-	if (g_ascii_string_to_unsigned(hex ? text + 2 : text, hex ? 16 : 10, 0, max,
-				       value, NULL))
+	if (daxc_sysfs_number(text, max, value))
 		return TRUE;
 	path = g_build_filename(dir, attribute, NULL);
 	return bad_attribute(error, path, text, "no number that it can have");

@@ -14,7 +14,8 @@
 #include "adapters/file.h"
 
 #define NODE_DIR "/sys/devices/system/node"
-#define DAX_DIR "/sys/bus/dax/devices"
+/* Instances of mainline's, and of dax_color's. */
+static const char *const dax_dirs[] = {"/sys/bus/dax/devices", "/sys/class/dax"};
 #define TABLE_DIR "/sys/firmware/acpi/tables"
 
 /* A sysfs attribute is one page; HMAT of a thousand domains is a few MiB. */
@@ -358,9 +359,9 @@ static GArray *node_cpus(const char *root, gint node)
 
 /* Sets @home to the online node that Linux took for the nearest of @node, which is
  * not online itself: only the dax devices of its memory know. */
-static gboolean home_of_device(const char *root, const char *name, gint node, gint *home)
+static gboolean home_of_device(const char *path, const char *name, gint node, gint *home)
 {
-	g_autofree char *dir = g_strdup_printf("%s" DAX_DIR "/%s", root, name);
+	g_autofree char *dir = g_build_filename(path, name, NULL);
 	guint64 target, near;
 
 	if (!read_attribute(dir, "target_node", &target, NULL) ||
@@ -371,15 +372,25 @@ static gboolean home_of_device(const char *root, const char *name, gint node, gi
 	return TRUE;
 }
 
-static gint home_of(const char *root, gint node)
+static gboolean home_of_any(const char *root, const char *list, gint node, gint *home)
 {
-	g_autofree char *path = g_strdup_printf("%s" DAX_DIR, root);
+	g_autofree char *path = g_strconcat(root, list, NULL);
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
 	const char *name = dir ? g_dir_read_name(dir) : NULL;
+
+	while (name && !home_of_device(path, name, node, home))
+		name = g_dir_read_name(dir);
+	return name != NULL;
+}
+
+static gint home_of(const char *root, gint node)
+{
 	gint home = node;
 
-	while (name && !home_of_device(root, name, node, &home))
-		name = g_dir_read_name(dir);
+	for (gsize i = 0; i < G_N_ELEMENTS(dax_dirs); i++) {
+		if (home_of_any(root, dax_dirs[i], node, &home))
+			break;
+	}
 	return home;
 }
 

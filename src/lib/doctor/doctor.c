@@ -44,17 +44,22 @@ static void run_list(Doctor *doctor, const DoctorCheck *list, DoctorStage stages
 	}
 }
 
-static char *configured_qemu_conf(const char *config, GError **error)
+static char *configured_qemu_conf(const char *config, DaxcKernelChoice *choice,
+				  GError **error)
 {
 	g_autoptr(DaxcConfig) loaded = daxc_load_config(config, error);
 
-	return loaded ? g_strdup(loaded->qemu_conf) : NULL;
+	if (!loaded)
+		return NULL;
+	*choice = loaded->kernel;
+	return g_strdup(loaded->qemu_conf);
 }
 
 static void doctor_clear(Doctor *doctor)
 {
 	g_free(doctor->qemu_conf);
 	g_clear_pointer(&doctor->regions, g_array_unref);
+	g_clear_pointer(&doctor->unused, g_array_unref);
 	g_clear_pointer(&doctor->conf, daxc_qemu_conf_free);
 	g_clear_error(&doctor->conf_error);
 	g_clear_pointer(&doctor->host, daxc_host_free);
@@ -72,6 +77,8 @@ static DoctorStage stages_of(const Doctor *doctor, gboolean has_host)
 		stages |= ON_HOST;
 	if (doctor->host)
 		stages |= ON_OPEN_HOST;
+	if (doctor->host && daxc_kernel_minds_pins(doctor->host->kernel))
+		stages |= ON_ACCOUNT;
 	return stages;
 }
 
@@ -83,10 +90,9 @@ static void doctor_init(Doctor *doctor, const DaxcDoctorOptions *options)
 	doctor->fix = options->fix;
 	doctor->simulate = daxc_option(host->simulate, "DAXCOLOR_SIMULATE");
 	doctor->state_dir = daxc_option(host->state_dir, "DAXCOLOR_STATE_DIR");
-	doctor->qemu_conf = configured_qemu_conf(host->config, NULL);
+	doctor->qemu_conf = configured_qemu_conf(host->config, &doctor->choice, NULL);
 	if (!doctor->qemu_conf)
 		doctor->qemu_conf = g_strdup(DAXC_DEFAULT_QEMU_CONF);
-	doctor->regions = g_array_new(FALSE, FALSE, sizeof(guint));
 	daxc_doctor_find_regions(doctor);
 }
 
@@ -142,7 +148,8 @@ gboolean daxc_doctor_check_start_in(const char *root, const char *qemu_conf_path
 gboolean daxc_doctor_check_start(const char *emulator, const char *const *devices,
 				 GError **error)
 {
-	g_autofree char *path = configured_qemu_conf(NULL, error);
+	DaxcKernelChoice choice;
+	g_autofree char *path = configured_qemu_conf(NULL, &choice, error);
 
 	return path && daxc_doctor_check_start_in("", path, emulator, devices, error);
 }

@@ -23,15 +23,47 @@ static void check_host(Doctor *doctor, DaxcCheck *check)
 			 "may say why"));
 }
 
+/* Returns: (nullable): "ranges, zeros": what the kernel keeps by itself. */
+static char *list_guarantees(DaxcHost *host)
+{
+	guint guarantees = daxc_host_guarantees(host);
+	g_autoptr(GString) text = g_string_new(NULL);
+
+	for (guint bit = 1; bit <= guarantees; bit <<= 1) {
+		if (guarantees & bit)
+			g_string_append_printf(text, "%s%s", text->len ? ", " : "",
+					       daxc_guarantee_name(bit));
+	}
+	return text->len ? g_string_free(g_steal_pointer(&text), FALSE) : NULL;
+}
+
 static void check_limits(Doctor *doctor, DaxcCheck *check)
 {
+	g_autofree char *kept = list_guarantees(doctor->host);
 	const char *const *limits = daxc_host_limits(doctor->host);
 	g_autofree char *text = limits && limits[0] ? g_strjoinv(" ", (char **)limits)
 						    : NULL;
 
-	daxc_doctor_ok(check, "%s%s%s", daxc_host_backend(doctor->host),
-		       text ? " cannot guarantee everything: " : " keeps all promises",
+	daxc_doctor_ok(check, "%s%s%s%s%s", daxc_host_backend(doctor->host),
+		       kept ? ", where the kernel itself keeps: " : "", kept ? kept : "",
+		       kept   ? "; it cannot guarantee everything: "
+		       : text ? " cannot guarantee everything: "
+			      : " keeps all promises",
 		       text ? text : "");
+}
+
+/* What there is to say of colors where a kernel can keep them apart. */
+static const char *keeping(DaxcHost *host, const DaxcRegion *region,
+			   const DaxcCacheDomain *domain)
+{
+	if (!(daxc_kernel_guarantees(host->kernel) & DAXC_GUARANTEE_COLORS))
+		return "";
+	if (daxc_host_enforces(host, region))
+		return ", kept apart by the kernel";
+	if (domain->kind == DAXC_GEOMETRY_RANGES)
+		return ", not kept apart by the kernel, which cannot be told listed "
+		       "ranges";
+	return ", which the kernel is told before the first carving";
 }
 
 static void check_geometry(Doctor *doctor, DaxcCheck *check)
@@ -53,10 +85,11 @@ static void check_geometry(Doctor *doctor, DaxcCheck *check)
 			daxc_geometry_for_node(geometry, region->node);
 
 		if (domain)
-			g_string_append_printf(known, "%sregion %u: %u colors, from %s",
+			g_string_append_printf(known, "%sregion %u: %u colors, from %s%s",
 					       known->len ? "; " : "", region->id,
 					       domain->colors,
-					       daxc_geometry_source_name(domain->source));
+					       daxc_geometry_source_name(domain->source),
+					       keeping(doctor->host, region, domain));
 		else
 			g_string_append_printf(unknown, "%sregion %u (node %d)",
 					       unknown->len ? ", " : "", region->id,
@@ -271,6 +304,31 @@ static void check_bad(Doctor *doctor, DaxcCheck *check)
 				 "replaced"));
 }
 
+static void check_pinned(Doctor *doctor, DaxcCheck *check)
+{
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) regions = daxc_host_regions(doctor->host, &error);
+	g_autofree char *size = NULL;
+
+	if (!regions) {
+		daxc_doctor_verdict(check, DAXC_CHECK_BROKEN, g_strdup(error->message),
+				    NULL);
+		return;
+	}
+	if (daxc_pinned(regions) == 0) {
+		daxc_doctor_ok(check, "nobody has memory pinned that was given back");
+		return;
+	}
+	size = daxc_size_format(daxc_pinned(regions));
+	daxc_doctor_verdict(
+		check, DAXC_CHECK_WARNING,
+		g_strdup_printf("%s that were given back are still pinned; nobody gets "
+				"them, nor their colors, until that ends",
+				size),
+		g_strdup("end the processes that have host devices (VFIO) or registered "
+			 "buffers there"));
+}
+
 const DoctorCheck daxc_doctor_host_checks[] = {
 	{"host", "host", ON_HOST, check_host},
 	{"backend", "backend", ON_OPEN_HOST, check_limits},
@@ -279,5 +337,6 @@ const DoctorCheck daxc_doctor_host_checks[] = {
 	{"agreement", "ledger and kernel", ON_OPEN_HOST, check_agreement},
 	{"foreign", "foreign instances", ON_OPEN_HOST, check_foreign},
 	{"memory", "failed memory", ON_OPEN_HOST, check_bad},
+	{"pinned", "pinned memory", ON_ACCOUNT, check_pinned},
 	{NULL},
 };

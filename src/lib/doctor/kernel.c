@@ -11,13 +11,17 @@
 #define MODPROBE_FILE MODPROBE_DIR "/daxcolor.conf"
 #define MODULES_LOAD_FILE "/etc/modules-load.d/daxcolor.conf"
 
-/* Calls @found for each instance on the dax bus: "daxR.N", driver or NULL. */
+#define BUS "/sys/bus/dax/devices"
+#define CLASS "/sys/class/dax"
+
+/* Calls @found for each instance in @list: "daxR.N", driver or NULL. */
 typedef void (*InstanceFound)(const char *name, guint region, const char *driver,
 			      gpointer data);
 
-static void each_instance(const Doctor *doctor, InstanceFound found, gpointer data)
+static void each_instance_in(const Doctor *doctor, const char *list, InstanceFound found,
+			     gpointer data)
 {
-	g_autofree char *path = daxc_doctor_path(doctor, "/sys/bus/dax/devices");
+	g_autofree char *path = daxc_doctor_path(doctor, list);
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
 	const char *name;
 
@@ -31,6 +35,11 @@ static void each_instance(const Doctor *doctor, InstanceFound found, gpointer da
 		if (sscanf(name, "dax%u.%u%c", &region, &number, &rest) == 2)
 			found(name, region, driver, data);
 	}
+}
+
+static void each_instance(const Doctor *doctor, InstanceFound found, gpointer data)
+{
+	each_instance_in(doctor, BUS, found, data);
 }
 
 static gint by_number(gconstpointer a, gconstpointer b)
@@ -51,10 +60,34 @@ static void note_region(const char *name, guint region, const char *driver, gpoi
 	g_array_append_val(regions, region);
 }
 
+static GArray *regions_in(const Doctor *doctor, const char *list)
+{
+	GArray *regions = g_array_new(FALSE, FALSE, sizeof(guint));
+
+	each_instance_in(doctor, list, note_region, regions);
+	g_array_sort(regions, by_number);
+	return regions;
+}
+
 void daxc_doctor_find_regions(Doctor *doctor)
 {
-	each_instance(doctor, note_region, doctor->regions);
-	g_array_sort(doctor->regions, by_number);
+	GArray *bus = regions_in(doctor, BUS);
+	GArray *class = regions_in(doctor, CLASS);
+
+	doctor->dax_color = doctor->choice == DAXC_KERNEL_DAX_COLOR ||
+			    (doctor->choice == DAXC_KERNEL_AUTO && class->len > 0);
+	doctor->regions = doctor->dax_color ? class : bus;
+	doctor->unused = doctor->dax_color ? bus : class;
+}
+
+static char *list_regions(const GArray *regions)
+{
+	GString *text = g_string_new(regions->len == 1 ? "region " : "regions ");
+
+	for (guint i = 0; i < regions->len; i++)
+		g_string_append_printf(text, "%s%u", i ? ", " : "",
+				       g_array_index(regions, guint, i));
+	return g_string_free(text, FALSE);
 }
 
 static gboolean has_module(const Doctor *doctor, const char *module, const char *driver)
@@ -65,12 +98,29 @@ static gboolean has_module(const Doctor *doctor, const char *module, const char 
 	return daxc_doctor_exists(doctor, loaded) || daxc_doctor_exists(doctor, driver);
 }
 
+static void check_own_module(Doctor *doctor, DaxcCheck *check)
+{
+	if (has_module(doctor, "dax_color", "/sys/bus/platform/drivers/dax_color"))
+		daxc_doctor_ok(check, "dax_color is loaded");
+	else
+		daxc_doctor_verdict(
+			check, DAXC_CHECK_BROKEN,
+			g_strdup("not loaded: dax_color, which the configuration wants "
+				 "(kernel = dax_color)"),
+			g_strdup("`modprobe dax_color`, and give it the memory with "
+				 "`dax-color-bind`"));
+}
+
 static void check_modules(Doctor *doctor, DaxcCheck *check)
 {
 	gboolean hmem = has_module(doctor, "dax_hmem", "/sys/bus/platform/drivers/hmem");
 	gboolean device =
 		has_module(doctor, "device_dax", "/sys/bus/dax/drivers/device_dax");
 
+	if (doctor->dax_color) {
+		check_own_module(doctor, check);
+		return;
+	}
 	if (hmem && device) {
 		daxc_doctor_ok(check, "dax_hmem and device_dax are loaded");
 		return;
@@ -83,17 +133,46 @@ static void check_modules(Doctor *doctor, DaxcCheck *check)
 			"`modprobe dax_hmem region_idle=1`, then `modprobe device_dax`"));
 }
 
+/* Both kernel drivers have some, and daxcolor looks at one's only. */
+static void judge_unused(Doctor *doctor, DaxcCheck *check)
+{
+	g_autofree char *used = list_regions(doctor->regions);
+	g_autofree char *unused = list_regions(doctor->unused);
+
+	daxc_doctor_verdict(
+		check, DAXC_CHECK_WARNING,
+		g_strdup_printf("%s of %s %s used; %s of %s %s not", used,
+				doctor->dax_color ? "dax_color" : "mainline",
+				doctor->regions->len == 1 ? "is" : "are", unused,
+				doctor->dax_color ? "mainline" : "dax_color",
+				doctor->unused->len == 1 ? "is" : "are"),
+		g_strdup("give all memory to one of them when no guest runs "
+			 "(`dax-color-bind`, or `dax-color-bind --release`)"));
+}
+
 static void check_regions(Doctor *doctor, DaxcCheck *check)
 {
 	g_autofree char *iomem = daxc_doctor_text(doctor, "/proc/iomem");
 	gboolean reserved = iomem && strstr(iomem, "Soft Reserved");
 
-	if (doctor->regions->len > 0) {
-		daxc_doctor_ok(check, "%u dax region%s", doctor->regions->len,
-			       doctor->regions->len == 1 ? "" : "s");
+	if (doctor->regions->len > 0 && doctor->unused->len > 0) {
+		judge_unused(doctor, check);
 		return;
 	}
-	if (reserved)
+	if (doctor->regions->len > 0) {
+		daxc_doctor_ok(check, "%u dax region%s%s", doctor->regions->len,
+			       doctor->regions->len == 1 ? "" : "s",
+			       doctor->dax_color ? " of dax_color" : "");
+		return;
+	}
+	if (doctor->dax_color)
+		daxc_doctor_verdict(
+			check, DAXC_CHECK_BROKEN,
+			g_strdup("dax_color has no memory, and the configuration wants "
+				 "it (kernel = dax_color)"),
+			g_strdup("give it the memory with `dax-color-bind`, or say "
+				 "kernel = auto in daxcolor.conf"));
+	else if (reserved)
 		daxc_doctor_verdict(
 			check, DAXC_CHECK_BROKEN,
 			g_strdup(
@@ -254,8 +333,8 @@ static gboolean fix_boot(Doctor *doctor, GError **error)
 
 static gint node_of_region(const Doctor *doctor, guint region)
 {
-	g_autofree char *path =
-		g_strdup_printf("/sys/bus/dax/devices/dax%u.0/target_node", region);
+	g_autofree char *path = g_strdup_printf(
+		"%s/dax%u.0/%s", doctor->dax_color ? CLASS : BUS, region, "target_node");
 	g_autofree char *text = daxc_doctor_text(doctor, path);
 	guint64 node;
 

@@ -2,6 +2,7 @@
 /* What the doctor's files share; no other part includes this. */
 #pragma once
 
+#include "adapters/config.h"
 #include "adapters/qemu-conf.h"
 
 #include <daxcolor/doctor.h>
@@ -24,7 +25,10 @@ G_BEGIN_DECLS
  * @fix: what can be repaired is
  * @simulate, @state_dir: (nullable): from option or environment
  * @qemu_conf: its path, without the root
- * @regions: (element-type guint): ids, from sysfs, ascending
+ * @choice: which kernel driver the configuration wants
+ * @dax_color: its regions are looked at, and not those on the dax bus
+ * @regions: (element-type guint): ids of those that are looked at, ascending
+ * @unused: (element-type guint): ids of the other kernel driver's
  * @conf: (nullable): read when first needed; NULL: @conf_error says why
  * @host: (nullable): NULL when there is none to look at, or @host_error
  */
@@ -34,7 +38,10 @@ typedef struct {
 	const char *simulate;
 	const char *state_dir;
 	char *qemu_conf;
+	DaxcKernelChoice choice;
+	gboolean dax_color;
 	GArray *regions;
+	GArray *unused;
 	DaxcQemuConf *conf;
 	GError *conf_error;
 	DaxcHost *host;
@@ -46,6 +53,7 @@ typedef enum {
 	ON_SYSTEM = 1 << 0,    /* this machine, or a test's root; no simulated host */
 	ON_HOST = 1 << 1,      /* a host: simulated, or live */
 	ON_OPEN_HOST = 1 << 2, /* the same, and it could be opened */
+	ON_ACCOUNT = 1 << 3,   /* and its kernel counts what it does with memory */
 } DoctorStage;
 
 /**
@@ -82,7 +90,7 @@ gboolean daxc_doctor_write(Doctor *doctor, const char *path, const char *text,
 			   GError **error);
 char *daxc_doctor_join(GPtrArray *list);
 
-/* Adds the ids of the regions on the dax bus to @doctor. */
+/* Finds the regions of both kernel drivers, and chooses. */
 void daxc_doctor_find_regions(Doctor *doctor);
 
 /* The checks of a start, for what it is going to use. */
