@@ -24,6 +24,7 @@ static ssize_t dc_region_size_show(struct device *dev, struct device_attribute *
 {
 	return sysfs_emit(buf, "%llu\n", dc_region_of(dev)->size);
 }
+
 static struct device_attribute dev_attr_region_size =
 	__ATTR(size, 0444, dc_region_size_show, NULL);
 
@@ -31,6 +32,7 @@ static ssize_t dc_region_align_show(struct device *dev, struct device_attribute 
 {
 	return sysfs_emit(buf, "%u\n", DC_ALIGN);
 }
+
 static struct device_attribute dev_attr_region_align =
 	__ATTR(align, 0444, dc_region_align_show, NULL);
 
@@ -38,6 +40,7 @@ static ssize_t dc_region_resource_show(struct device *dev, struct device_attribu
 {
 	return sysfs_emit(buf, "%#llx\n", dc_region_of(dev)->start);
 }
+
 static struct device_attribute dev_attr_region_resource =
 	__ATTR(resource, 0400, dc_region_resource_show, NULL);
 
@@ -46,6 +49,7 @@ static ssize_t dc_region_target_node_show(struct device *dev, struct device_attr
 {
 	return sysfs_emit(buf, "%d\n", dc_region_of(dev)->node);
 }
+
 static struct device_attribute dev_attr_region_target_node =
 	__ATTR(target_node, 0444, dc_region_target_node_show, NULL);
 
@@ -115,6 +119,7 @@ static ssize_t scrub_store(struct device *dev, struct device_attribute *attr, co
 	dc_scrub(dc_region_of(dev));
 	return count;
 }
+
 static struct device_attribute dev_attr_scrub = __ATTR(scrub, 0200, NULL, scrub_store);
 
 static ssize_t create_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -256,66 +261,128 @@ static ssize_t color_base_show(struct device *dev, struct device_attribute *attr
 }
 static DEVICE_ATTR_RO(color_base);
 
-/* Of one line: color, number, UUID. */
-#define DC_GRANULES_LINE	64
+/*
+ * Attributes of more than a page: lists, made anew for each read. Who reads one
+ * in several pieces while it changes may see a line twice, or not.
+ */
+struct dc_text {
+	char *text;
+	size_t used;
+	size_t room;
+};
 
-/* With the locks of region and domain. */
-static size_t dc_print_granules(struct dc_region *region, const u32 *free, char *text, size_t room)
+/* Of any line. */
+#define DC_LINE	80
+
+static int dc_text_init(struct dc_text *text, size_t lines)
 {
-	const struct dc_domain *domain = region->domain;
-	size_t used = 0;
-	u32 color;
-
-	for (color = 0; color < domain->geometry.colors; color++) {
-		const struct dc_color *c = &domain->colors[color];
-
-		used += scnprintf(text + used, room - used, "%u %u ", color, free[color]);
-		if (c->bytes)
-			used += scnprintf(text + used, room - used, "%pUb\n", &c->owner);
-		else
-			used += scnprintf(text + used, room - used, "-\n");
-	}
-	return used;
+	text->used = 0;
+	text->room = lines * DC_LINE + 1;
+	text->text = kvmalloc(text->room, GFP_KERNEL);
+	return text->text ? 0 : -ENOMEM;
 }
 
-/* As many lines as there are colors: more than a page. */
-static ssize_t dc_list_granules(struct dc_region *region, char *buf, loff_t off, size_t count)
+static __printf(2, 3) void dc_text_add(struct dc_text *text, const char *format, ...)
 {
-	const struct dcg_geometry *geometry = dc_domain_geometry(region->domain);
-	size_t room, used;
-	ssize_t ret = -ENOMEM;
-	char *text;
-	u32 *free;
+	va_list args;
+
+	va_start(args, format);
+	text->used += vscnprintf(text->text + text->used, text->room - text->used, format, args);
+	va_end(args);
+}
+
+static ssize_t dc_text_read(struct dc_text *text, char *buf, loff_t off, size_t count)
+{
+	ssize_t ret = memory_read_from_buffer(buf, count, &off, text->text, text->used);
+
+	kvfree(text->text);
+	return ret;
+}
+
+/* With the locks of region and domain. */
+static int dc_list_granules(struct dc_region *region, struct dc_text *text)
+{
+	const struct dc_domain *domain = region->domain;
+	const struct dcg_geometry *geometry = dc_domain_geometry(domain);
+	u32 *free, color;
 
 	if (!geometry)
 		return -ENODATA;
-	room = geometry->colors * (size_t)DC_GRANULES_LINE;
-	text = kvmalloc(room, GFP_KERNEL);
 	free = kvcalloc(geometry->colors, sizeof(*free), GFP_KERNEL);
-	if (text && free) {
-		dcs_count_granules(&region->space, geometry, free);
-		used = dc_print_granules(region, free, text, room);
-		ret = memory_read_from_buffer(buf, count, &off, text, used);
+	if (!free || dc_text_init(text, geometry->colors)) {
+		kvfree(free);
+		return -ENOMEM;
 	}
-	kvfree(text);
+	dcs_count_granules(&region->space, geometry, free);
+	for (color = 0; color < geometry->colors; color++) {
+		if (domain->colors[color].bytes)
+			dc_text_add(text, "%u %u %pUb\n", color, free[color],
+				    &domain->colors[color].owner);
+		else
+			dc_text_add(text, "%u %u -\n", color, free[color]);
+	}
 	kvfree(free);
-	return ret;
+	return 0;
 }
 
 static ssize_t free_granules_read(struct file *file, struct kobject *kobj,
 				  struct bin_attribute *attr, char *buf, loff_t off, size_t count)
 {
 	struct dc_region *region = dc_region_of(kobj_to_dev(kobj));
-	ssize_t ret;
+	struct dc_text text;
+	int err;
 
 	mutex_lock(&region->lock);
 	mutex_lock(&region->domain->lock);
-	ret = dc_list_granules(region, buf, off, count);
+	err = dc_list_granules(region, &text);
 	mutex_unlock(&region->domain->lock);
 	mutex_unlock(&region->lock);
-	return ret;
+	return err ? err : dc_text_read(&text, buf, off, count);
 }
 static BIN_ATTR_RO(free_granules, 0);
+
+static const char *const dc_state_names[] = {
+	[DCS_DIRTY] = "dirty",
+	[DCS_CLEAN] = "clean",
+	[DCS_PREPARING] = "preparing",
+	[DCS_HELD] = "held",
+	[DCS_QUARANTINED] = "quarantined",
+	[DCS_ZEROING] = "zeroing",
+	[DCS_BAD] = "bad",
+};
+
+/* With the region's lock. */
+static int dc_list_space(struct dc_region *region, struct dc_text *text)
+{
+	const struct dcs_piece *piece = region->space.pieces;
+	u32 i;
+
+	if (dc_text_init(text, region->space.nr))
+		return -ENOMEM;
+	for (i = 0; i < region->space.nr; i++, piece++) {
+		const struct dc_instance *holder = piece->holder;
+
+		dc_text_add(text, "%#llx-%#llx %s%s%s\n", (u64)piece->start, (u64)piece->end - 1,
+			    dc_state_names[piece->state], holder ? " " : "",
+			    holder ? dev_name(&holder->dev) : "");
+	}
+	return 0;
+}
+
+static ssize_t space_read(struct file *file, struct kobject *kobj, struct bin_attribute *attr,
+			  char *buf, loff_t off, size_t count)
+{
+	struct dc_region *region = dc_region_of(kobj_to_dev(kobj));
+	struct dc_text text;
+	int err;
+
+	mutex_lock(&region->lock);
+	err = dc_list_space(region, &text);
+	mutex_unlock(&region->lock);
+	return err ? err : dc_text_read(&text, buf, off, count);
+}
+
+static struct bin_attribute bin_attr_space = __BIN_ATTR(space, 0400, space_read, NULL, 0);
 
 static struct attribute *dc_region_attrs[] = {
 	&dev_attr_id.attr,
@@ -341,6 +408,7 @@ static struct attribute *dc_region_attrs[] = {
 
 static struct bin_attribute *dc_region_bin_attrs[] = {
 	&bin_attr_free_granules,
+	&bin_attr_space,
 	NULL
 };
 
@@ -386,6 +454,7 @@ static ssize_t dc_instance_size_store(struct device *dev, struct device_attribut
 	mutex_unlock(&instance->lock);
 	return err ? err : count;
 }
+
 static struct device_attribute dev_attr_instance_size =
 	__ATTR(size, 0644, dc_instance_size_show, dc_instance_size_store);
 
@@ -445,6 +514,7 @@ static ssize_t mapping_store(struct device *dev, struct device_attribute *attr, 
 	mutex_unlock(&instance->lock);
 	return err ? err : count;
 }
+
 static struct device_attribute dev_attr_mapping = __ATTR(mapping, 0200, NULL, mapping_store);
 
 static void dc_mark_colors(const struct dce_extents *extents, const struct dcg_geometry *geometry,
@@ -582,6 +652,7 @@ static ssize_t dc_instance_resource_show(struct device *dev, struct device_attri
 	srcu_read_unlock(&dc_srcu, idx);
 	return sysfs_emit(buf, "%#llx\n", start);
 }
+
 static struct device_attribute dev_attr_instance_resource =
 	__ATTR(resource, 0400, dc_instance_resource_show, NULL);
 
@@ -590,6 +661,7 @@ static ssize_t dc_instance_target_node_show(struct device *dev, struct device_at
 {
 	return sysfs_emit(buf, "%d\n", to_dc_instance(dev)->region->node);
 }
+
 static struct device_attribute dev_attr_instance_target_node =
 	__ATTR(target_node, 0444, dc_instance_target_node_show, NULL);
 

@@ -138,7 +138,6 @@ static int dc_region_start(struct dc_region *region, const struct dc_region_info
 	if (err)
 		return err;
 	dev_set_drvdata(region->dev, region);
-	dc_debugfs_region(region);
 	dc_instance_plant(region);
 	return 0;
 }
@@ -196,10 +195,10 @@ static void dc_remove(struct platform_device *pdev)
 	while ((instance = dc_any_instance(region)))
 		dc_instance_remove(instance);
 	dc_returns_drain(region);
-	debugfs_remove(region->debugfs);
 	release_mem_region(region->start, region->size);
 	dc_region_put(region);
 }
+
 DC_PLATFORM_REMOVE(dc_remove)
 
 static struct platform_driver dc_driver = {
@@ -242,13 +241,14 @@ static bool dc_parse_geometry(char *text, struct dcg_geometry *geometry)
 	u64 colors;
 
 	geometry->kind = DCG_ROTATE;
-	if (!dc_parse_number(&text, '/', &geometry->granule) || !*text ||
+	if (!dc_parse_number(&text, '/', &geometry->granule) ||
 	    !dc_parse_number(&text, '/', &colors) || colors > U32_MAX)
 		return false;
 	geometry->colors = colors;
-	if (*text && (!dc_parse_number(&text, 0, &geometry->base) || *text))
+	/* All behind a number was read, or there is another one. */
+	if (*text && !dc_parse_number(&text, 0, &geometry->base))
 		return false;
-	return !dcg_check(geometry);
+	return !*text && !dcg_check(geometry);
 }
 
 static bool dc_parse_region(char *text, struct range *range, struct dc_region_info *info)
@@ -258,9 +258,8 @@ static bool dc_parse_region(char *text, struct range *range, struct dc_region_in
 
 	if (geometry)
 		*geometry++ = 0;
-	if (!dc_parse_number(&text, '+', &start) || !*text ||
-	    !dc_parse_number(&text, '@', &size) || !*text ||
-	    !dc_parse_number(&text, 0, &node))
+	if (!dc_parse_number(&text, '+', &start) || !dc_parse_number(&text, '@', &size) ||
+	    !dc_parse_number(&text, 0, &node) || *text)
 		return false;
 	if (!size || !IS_ALIGNED(start | size, DC_ALIGN) || !start || start + size < start ||
 	    node >= MAX_NUMNODES)

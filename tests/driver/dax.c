@@ -325,7 +325,7 @@ unsigned int pieces(struct piece **list)
 	char path[1024], *text, *line, *rest;
 	unsigned int count = 0, room = 64;
 
-	snprintf(path, sizeof(path), DEBUGFS "region%u/space", region.id);
+	region_path(path, "space");
 	text = get(path);
 	*list = malloc(room * sizeof(**list));
 	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {

@@ -35,7 +35,7 @@ struct extent {
 	uint64_t offset;
 };
 
-/* A piece of the region's memory as debugfs shows it. */
+/* A piece of the region's memory, as its attribute space shows it. */
 struct piece {
 	uint64_t start;
 	uint64_t end; /* exclusive */
