@@ -273,9 +273,7 @@ static bool read_extent(const char *name, unsigned int number, struct extent *ex
 		snprintf(path, sizeof(path), CLASS "%s/mapping%u/%s", name, number,
 			 parts[i]);
 		text = get(path);
-		values[i] = strtoull(text, &end, i == 2 ? 10 : 16);
-		if (i < 2 && strncmp(text, "0x", 2) != 0)
-			end = text;
+		values[i] = strtoull(text, &end, 16);
 		if (end == text || *end) {
 			free(text);
 			return false;
@@ -320,29 +318,46 @@ int extents(const char *name, struct extent *list)
 	return (int)count;
 }
 
-unsigned int pieces(struct piece **list)
+static bool read_pieces(struct piece **list, unsigned int *count)
 {
-	char path[1024], *text, *line, *rest;
-	unsigned int count = 0, room = 64;
+	char *text = region_get("space"), *line, *rest;
+	uint64_t next = region.start;
+	unsigned int room = 64;
+	bool good = true;
 
-	region_path(path, "space");
-	text = get(path);
+	*count = 0;
 	*list = malloc(room * sizeof(**list));
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (line = strtok_r(text, "\n", &rest); line && good;
+	     line = strtok_r(NULL, "\n", &rest)) {
 		struct piece *piece;
 
-		if (count == room) {
+		if (*count == room) {
 			room *= 2;
 			*list = realloc(*list, room * sizeof(**list));
 		}
-		piece = &(*list)[count++];
+		piece = &(*list)[(*count)++];
 		memset(piece, 0, sizeof(*piece));
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %15s %31s", &piece->start,
-			   &piece->end, piece->state, piece->holder) < 3)
-			die("%s: a strange line: '%s'", path, line);
-		piece->end++;
+		good = sscanf(line, "0x%" SCNx64 "-0x%" SCNx64 " %15s %31s", &piece->start,
+			      &piece->end, piece->state, piece->holder) >= 3 &&
+		       piece->start == next;
+		next = ++piece->end;
 	}
 	free(text);
+	return good && next == region.start + region.size;
+}
+
+/* A read takes a page at most, and what changes between two pages may leave a gap: then again. */
+unsigned int pieces(struct piece **list)
+{
+	unsigned int count;
+
+	for (int i = 0; i < 100; i++) {
+		if (read_pieces(list, &count))
+			return count;
+		if (i < 99)
+			free(*list);
+	}
+	note("space is not whole");
 	return count;
 }
 

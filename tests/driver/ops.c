@@ -106,7 +106,7 @@ static const struct op mappings[] = {
 	{"start", SHOWS, 'a', "mapping0/start", "[@4M]", 0, 0, NULL},
 	{"page_offset", SHOWS, 'a', "mapping0/page_offset", "0", 0, 0, NULL},
 	{"one more", WRITE, 'a', "mapping", "[16M+4M]", 0, 0, "a=4M+2M,16M+4M b="},
-	{"its page_offset", SHOWS, 'a', "mapping1/page_offset", "512", 0, 0, NULL},
+	{"its page_offset", SHOWS, 'a', "mapping1/page_offset", "0x200", 0, 0, NULL},
 	{"size", SHOWS, 'a', "size", "6291456", 0, 0, NULL},
 	{"the same range", WRITE, 'a', "mapping", "[16M+4M]", 0, EBUSY, NULL},
 	{"a range of its own, by another", WRITE, 'b', "mapping", "[4M+2M]", 0, EBUSY, NULL},
@@ -248,7 +248,8 @@ static void modes(void)
 	static const char *const secret[] = {"resource", "mapping", "color", "owner",
 					     "mapping0/start", "mapping0/end",
 					     "mapping0/page_offset"};
-	static const char *const region_secret[] = {"resource", "geometry", "scrub"};
+	static const char *const region_secret[] = {"resource", "geometry", "scrub",
+						     "space"};
 	char name[NAME_SIZE], path[1024];
 	struct stat status;
 
