@@ -75,7 +75,6 @@ parameters() {
   refused_regions "a granule that is none" 0x40000000+64M@0/3M/4 '.'
   refused_regions "no colors" 0x40000000+64M@0/4M/0 '.'
   refused_regions "a base that is no multiple of the granule" 0x40000000+64M@0/4M/4/0x100000 '.'
-  refused_regions "two geometries of a node" 0x40000000+64M@0/4M/4,0x44000000+64M@0/8M/4 '.'
   refused_regions "an empty entry" 0x40000000+64M@0,,0x44000000+64M@0 '.'
   refused_regions "words behind it" "0x40000000+64M@0 and more" '.'
 
