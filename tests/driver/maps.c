@@ -160,8 +160,8 @@ static void faults_have_the_size(const struct subject *s)
 	ours = faults(s->name, s->align) - ours;
 	all = all_faults(s->name) - all;
 	ok(ours == length / s->align && all == ours,
-	   "maps %s: exactly one fault for each %s (%" PRIu64 " of %" PRIu64 ")", s->of,
-	   s->of, ours, length / s->align);
+	   "maps %s: exactly one fault for each unit (%" PRIu64 " of %" PRIu64 ")", s->of,
+	   ours, length / s->align);
 	if (!ok(minor == length / s->align, "maps %s: the process counts as many", s->of))
 		note("%" PRIu64, minor);
 	munmap((void *)memory, s->size);
@@ -530,10 +530,23 @@ static void run_with(uint64_t align, uint64_t unit, uint64_t extent, const char 
 	ok(consistent(), "maps %s: everything is accounted for", of);
 }
 
+/* Struct pages are made for a GiB at once, for the pages of whoever comes first. */
+static void beside(uint64_t first, uint64_t align, const char *of)
+{
+	const struct extent list[] = {{.start = 256 * MIB, .size = 2 * MIB}, {.size = 0}};
+	char name[NAME_SIZE];
+
+	make_of(name, first, list);
+	run_with(align, 2 * MIB, 4 * MIB, of);
+	drop(name);
+}
+
 void test_maps(void)
 {
 	run_with(4096, 2 * MIB, 4 * MIB, "4 KiB");
 	run_with(2 * MIB, 2 * MIB, 4 * MIB, "2 MiB");
+	beside(2 * MIB, 4096, "4 KiB beside 2 MiB");
+	beside(4096, 2 * MIB, "2 MiB beside 4 KiB");
 	run_with(GIB, GIB, GIB, "1 GiB");
 }
 
