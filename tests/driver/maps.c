@@ -6,11 +6,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -504,6 +506,73 @@ static void by_others(const struct subject *s)
 	munmap(memory, s->size);
 }
 
+static void read_all(const char *path)
+{
+	char *text = get(path);
+
+	free(text);
+}
+
+/* Everything that walks page tables on somebody's behalf. */
+static void walkers(const struct subject *s)
+{
+	static const char *const files[] = {"smaps", "smaps_rollup", "numa_maps", "maps"};
+	char *memory = map_all(s->name, s->size);
+	void *pages[] = {memory, memory + s->size / 2};
+	uint64_t entries[512];
+	char path[64];
+	int status[2], nodes[2] = {0, 0}, fd;
+
+	fill(memory, 0, s->size, 10);
+	for (unsigned int i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		snprintf(path, sizeof(path), "/proc/self/%s", files[i]);
+		read_all(path);
+	}
+	fd = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+	for (uint64_t at = 0; at < s->size; at += s->size / 8)
+		if (pread(fd, entries, sizeof(entries),
+			  (off_t)(((uintptr_t)memory + at) / 4096 * 8)) < 0)
+			note("pagemap: %s", strerror(errno));
+	close(fd);
+	ok(strangers(memory, 0, s->size, 10) == 0, "maps %s: /proc's walks harm nothing",
+	   s->of);
+	put("/proc/self/clear_refs", "1", 1);
+	put("/proc/self/clear_refs", "4", 1);
+	ok(strangers(memory, 0, s->size, 10) == 0, "maps %s: nor does clear_refs", s->of);
+	syscall(SYS_move_pages, 0, 2, pages, NULL, status, 0);
+	syscall(SYS_move_pages, 0, 2, pages, nodes, status, 2);
+	syscall(SYS_mbind, memory, s->size, 2, (unsigned long[]){1}, 64, 6);
+	syscall(SYS_migrate_pages, 0, 64, (unsigned long[]){2}, (unsigned long[]){1});
+	ok(strangers(memory, 0, s->size, 10) == 0, "maps %s: nor does who moves pages",
+	   s->of);
+	munmap(memory, s->size);
+}
+
+/* A core with all that it may have. */
+static void core_dump(const struct subject *s)
+{
+	pid_t child;
+	int status;
+
+	if (s->size > 64 * MIB)
+		return;
+	put("/proc/sys/kernel/core_pattern", "/tmp/core-of-dax", 16);
+	child = fork();
+	if (child == 0) {
+		struct rlimit all = {RLIM_INFINITY, RLIM_INFINITY};
+
+		setrlimit(RLIMIT_CORE, &all);
+		put("/proc/self/coredump_filter", "0x7f", 4);
+		fill(map_all(s->name, s->size), 0, s->size, 11);
+		signal(SIGABRT, SIG_DFL);
+		abort();
+	}
+	waitpid(child, &status, 0);
+	ok(WIFSIGNALED(status) && WCOREDUMP(status),
+	   "maps %s: who has it mapped can dump core", s->of);
+	unlink("/tmp/core-of-dax");
+}
+
 static void run_with(uint64_t align, uint64_t unit, uint64_t extent, const char *of)
 {
 	struct subject s = {.align = align, .unit = unit, .size = 2 * extent, .of = of};
@@ -526,6 +595,8 @@ static void run_with(uint64_t align, uint64_t unit, uint64_t extent, const char 
 	lock(&s);
 	direct_io(&s);
 	by_others(&s);
+	walkers(&s);
+	core_dump(&s);
 	drop(s.name);
 	ok(consistent(), "maps %s: everything is accounted for", of);
 }

@@ -320,8 +320,33 @@ void test_ops(void)
 	deleted_while_open();
 }
 
+/* As long as nobody had any of it. */
+static void scrub(void)
+{
+	char name[NAME_SIZE];
+	char *memory;
+
+	ok(region_number("dirty_size") == region.size,
+	   "full: all of it is dirty at load");
+	ok_errno(0, put("/sys/module/dax_color/parameters/zero_threads", "1", 1),
+		 "full: zeroing by one CPU");
+	ok_errno(0, region_put("scrub", "1\n"), "full: scrub");
+	for (int i = 0; i < 6000 && region_number("dirty_size"); i++)
+		usleep(10000);
+	ok(settled(60) && region_number("dirty_size") == 0,
+	   "full: nothing is dirty then");
+	ok(consistent(), "full: consistent after scrub");
+	put("/sys/module/dax_color/parameters/zero_threads", "0", 1);
+	make(name, 2 * MIB, region.size);
+	memory = map_all(name, region.size);
+	ok(not_zero(memory, region.size) == 0, "full: and all of it is zero");
+	munmap(memory, region.size);
+	drop(name);
+}
+
 /* For a region of 256 MiB. */
 void test_full(void)
 {
+	scrub();
 	RUN_TABLE(until_full);
 }

@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <linux/io_uring.h>
 #include <linux/vfio.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +92,62 @@ static void zeros(void)
 	munmap(memory, 8 * MIB);
 	drop(name);
 	is_zero_for_the_next("shrunk and grown", list, 8 * MIB);
+}
+
+/* ---- on its way ---- */
+
+/* Zeroing that takes a while: its progress is seen, who asks for that memory waits,
+ * poll() tells its end. */
+static void on_its_way(void)
+{
+	const uint64_t size = 512 * MIB;
+	const struct extent list[] = {{.start = GIB, .size = size}, {.size = 0}};
+	uint64_t left = UINT64_MAX, before = 0, available;
+	unsigned int steps = 0, backwards = 0;
+	struct pollfd changed = {.events = POLLPRI};
+	char name[NAME_SIZE], path[1024];
+	char *memory;
+
+	make_of(name, 2 * MIB, list);
+	snprintf(path, sizeof(path), "%s/available_size", region.path);
+	changed.fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (read(changed.fd, path, sizeof(path)) <= 0)
+		die("available_size: %s", strerror(errno));
+	ok(poll(&changed, 1, 0) == 0,
+	   "release: poll() has nothing to tell while nothing comes back");
+	available = region_number("available_size");
+	memory = map_all(name, size);
+	memory[size / 2] = 1;
+	munmap(memory, size);
+	ok_errno(0, resize(name, 0), "release: 512 MiB");
+	ok(region_number("available_size") == available + size ||
+		   region_number("quarantined_size") > 0,
+	   "release: they are available at once, for who waits");
+	while ((left = region_number("zeroing_size")) > 0) {
+		steps += left != before;
+		backwards += before && left > before;
+		before = left;
+	}
+	ok(steps >= 3 && backwards == 0,
+	   "release: zeroing_size shows the progress (%u steps)", steps);
+	ok(poll(&changed, 1, 10000) == 1 && (changed.revents & POLLPRI),
+	   "release: poll() tells that memory has come back");
+	close(changed.fd);
+	drop(name);
+
+	make_of(name, 2 * MIB, list);
+	memory = map_all(name, size);
+	memset(memory + size - 2 * MIB, 0xd7, 2 * MIB);
+	munmap(memory, size);
+	drop(name);
+	make_of(name, 2 * MIB, list);
+	ok(region_number("zeroing_size") == 0,
+	   "release: who asks for what is being zeroed waits for it");
+	memory = map_all(name, size);
+	ok(not_zero(memory + size - 2 * MIB, 2 * MIB) == 0, "release: and gets zeros");
+	munmap(memory, size);
+	drop(name);
+	settled(60);
 }
 
 /* ---- pins ---- */
@@ -365,6 +422,7 @@ static void all_with(const struct pinner *pinner)
 void test_release(void)
 {
 	zeros();
+	on_its_way();
 	all_with(&by_pipe);
 	all_with(&by_ring);
 	if (options.long_form)
