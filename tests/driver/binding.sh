@@ -102,11 +102,15 @@ without_module() {
   return "$status"
 }
 
+leave() {
+  udevadm control --exit && rm /run/udev/rules.d/70-dax-color.rules && bind --release && unload_driver
+}
+
 modprobe dax_hmem region_idle=1 || vm_die "cannot load dax_hmem"
 modprobe device_dax
 by_hand
 what_dax_color_refuses
 in_use
 by_udev
-check_kernel_log binding
+check "leave" leave
 [ "$failures" = 0 ]
