@@ -78,14 +78,11 @@ static LIST_HEAD(dc_bad_elsewhere);
 static DEFINE_MUTEX(dc_bad_elsewhere_lock);
 
 /* Entries are added, under bad_lock, and stay: who only reads needs no lock. */
-#define dc_for_each_bad(bad, region) \
-	list_for_each_entry_rcu(bad, &(region)->bad, list, true)
-
 bool dc_has_bad(struct dc_region *region, u64 start, u64 size)
 {
 	struct dc_bad *bad;
 
-	dc_for_each_bad(bad, region) {
+	list_for_each_entry_rcu(bad, &region->bad, list, true) {
 		if (bad->address >= start && bad->address - start < size)
 			return true;
 	}
@@ -114,7 +111,7 @@ void dc_retire_free(struct dc_region *region)
 	u64 start, end;
 
 	lockdep_assert_held(&region->lock);
-	dc_for_each_bad(bad, region) {
+	list_for_each_entry_rcu(bad, &region->bad, list, true) {
 		dc_bad_range(region, bad, &start, &end);
 		while (dcs_reserve(&region->space,
 				   dcs_count(&region->space, start, end - start)))
@@ -129,7 +126,7 @@ static void dc_retire_returning(struct dc_region *region, const struct dcs_range
 	struct dc_bad *bad;
 	u64 start, end;
 
-	dc_for_each_bad(bad, region) {
+	list_for_each_entry_rcu(bad, &region->bad, list, true) {
 		dc_bad_range(region, bad, &start, &end);
 		start = max(start, range->start);
 		end = min(end, range->start + range->size);
