@@ -226,18 +226,22 @@ static const char *common_reason(int code)
 	return NULL;
 }
 
+static DaxcError error_of(const DaxcReason *found, int code)
+{
+	if (found)
+		return found->error;
+	return code == ENOSPC ? DAXC_ERROR_REFUSED : DAXC_ERROR_KERNEL;
+}
+
 gboolean daxc_kernel_refused_for(GError **error, const DaxcReason *reasons,
 				 DaxcKernelStep step, const char *what, int code)
 {
 	const DaxcReason *found = find_reason(reasons, step, code);
 	const char *reason = found ? found->reason : common_reason(code);
 
-	g_set_error(error, DAXC_ERROR,
-		    found	     ? found->error
-		    : code == ENOSPC ? DAXC_ERROR_REFUSED
-				     : DAXC_ERROR_KERNEL,
-		    "%s %s: %s%s%s%s", step_verb(step), what, reason ? reason : "",
-		    reason ? " (" : "", g_strerror(code), reason ? ")" : "");
+	g_set_error(error, DAXC_ERROR, (gint)error_of(found, code), "%s %s: %s%s%s%s",
+		    step_verb(step), what, reason ? reason : "", reason ? " (" : "",
+		    g_strerror(code), reason ? ")" : "");
 	return FALSE;
 }
 
