@@ -348,6 +348,10 @@ START_TEST(what_is_written)
 	assert_text(root, DEVICE "dax/dax0.0/mapping", "0x180000000-0x1bfffffff");
 	ck_assert(kernel->ops->set_owner(kernel, "dax0.0", RED, &error));
 	assert_text(root, DEVICE "dax/dax0.0/owner", RED);
+	put(root, DEVICE "dax/dax0.1/owner", "0123456789012345678901234567890123456789");
+	ck_assert(!kernel->ops->set_owner(kernel, "dax0.1", RED, &error));
+	unit_assert_error(error, DAXC_ERROR_KERNEL, "and says " RED "6789");
+	g_clear_error(&error);
 	ck_assert(kernel->ops->set_geometry(kernel, 0, NULL, &error));
 	/* A file keeps what was behind it. */
 	assert_text(root, REGION "geometry", "nonete 1073741824 4 0x100000000\n");
