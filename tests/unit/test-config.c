@@ -255,7 +255,8 @@ START_TEST(mistakes_in_the_configuration_are_named)
 		/* keys */
 		{"[daxcolor]\nzeros = never\n",
 		 "[daxcolor] zeros: no such key; in this "
-		 "section there are zero, kernel, wait, qemu_conf, zero_rate, zero_threads, bad"},
+		 "section there are zero, kernel, wait, qemu_conf, zero_rate, "
+		 "zero_threads, bad"},
 		{"[tenant]\n", "[tenant]: no such section"},
 		{"[tenant ]\n", "[tenant ]: "},
 		{"[tenant a/b]\n", "[tenant a/b]: "},

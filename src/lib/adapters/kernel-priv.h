@@ -117,7 +117,12 @@ gboolean daxc_sysfs_devno(const DaxcSysfs *sysfs, const char *name, guint *major
 char *daxc_sysfs_device(const DaxcSysfs *sysfs, const char *name);
 char *daxc_sysfs_region(const DaxcSysfs *sysfs, guint region, GError **error);
 
-/* Returns: (transfer full): an attribute of a region, without the newline at its end. */
+/* Returns: (transfer full): an attribute of an instance, without the newline at its
+ * end. */
+char *daxc_sysfs_read_instance(const DaxcSysfs *sysfs, const char *name,
+			       const char *attribute, GError **error);
+
+/* The same of a region. */
 char *daxc_sysfs_read(const DaxcSysfs *sysfs, guint region, const char *attribute,
 		      GError **error);
 

@@ -674,6 +674,14 @@ char *daxc_sysfs_device(const DaxcSysfs *sysfs, const char *name)
 	return device_dir(sysfs, name);
 }
 
+char *daxc_sysfs_read_instance(const DaxcSysfs *sysfs, const char *name,
+			       const char *attribute, GError **error)
+{
+	g_autofree char *dir = device_dir(sysfs, name);
+
+	return read_attribute(dir, attribute, error);
+}
+
 char *daxc_sysfs_read(const DaxcSysfs *sysfs, guint region, const char *attribute,
 		      GError **error)
 {
