@@ -25,10 +25,10 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{"ops", test_ops},	   {"full", test_full},	    {"colors", test_colors},
-	{"maps", test_maps},	   {"minors", test_minors}, {"resize", test_resize},
-	{"release", test_release}, {"vfio", test_vfio},	    {"poison", test_poison},
-	{"storm", test_storm},	   {"kvm", test_kvm},
+	{"ops", test_ops},	 {"full", test_full},	    {"colors", test_colors},
+	{"maps", test_maps},	 {"minors", test_minors},   {"nomem", test_nomem},
+	{"resize", test_resize}, {"release", test_release}, {"vfio", test_vfio},
+	{"poison", test_poison}, {"storm", test_storm},	    {"kvm", test_kvm},
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
