@@ -163,6 +163,7 @@ void test_maps(void);
 void test_minors(void);
 void test_nomem(void);
 void test_resize(void);
+void test_stale(void);
 void test_release(void);
 void test_vfio(void);
 void test_poison(void);

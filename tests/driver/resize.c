@@ -301,26 +301,65 @@ static void under_load(uint64_t align, const char *of)
 	ok(consistent(), "resize %s under load: consistent afterwards", of);
 }
 
+/* ---- what a mapper does to its page tables ---- */
+
+/*
+ * Advice that makes the kernel drop a page table entry must not leave one in the
+ * processor: 6.1 takes an entry of 2 MiB for a broken table here ("bad pmd") and forgets
+ * to flush it.
+ */
+static void stale(uint64_t align, int advice, const char *of)
+{
+	char name[NAME_SIZE];
+	char *memory;
+	unsigned int reached = 0;
+
+	for (int i = 0; i < 20; i++) {
+		make(name, align, 4 * MIB);
+		memory = map_all(name, 4 * MIB);
+		memory[0] = 1;
+		memory[2 * MIB] = 1;
+		madvise(memory, 4 * MIB, advice);
+		resize(name, 0);
+		reached += !try_read(memory, NULL).happened;
+		reached += !try_read(memory + 2 * MIB, NULL).happened;
+		munmap(memory, 4 * MIB);
+		discard(name);
+	}
+	if (!ok(reached == 0, "resize %s: what went cannot be reached", of))
+		note("%u of 40 times it was", reached);
+}
+
+void test_stale(void)
+{
+	stale(4096, MADV_COLD, "4 KiB, after MADV_COLD");
+	stale(2 * MIB, MADV_COLD, "2 MiB, after MADV_COLD");
+	stale(2 * MIB, MADV_PAGEOUT, "2 MiB, after MADV_PAGEOUT");
+}
+
 /* ---- killed while it waits for zeros ---- */
 
 static void killed(void)
 {
+	/* Where no other part has made it clean. */
+	const uint64_t start = 4 * GIB, size = 2 * GIB;
 	unsigned int interrupted = 0;
 	char name[NAME_SIZE];
 
 	make(name, 2 * MIB, 0);
 	for (unsigned int i = 0; i < 5; i++) {
 		pid_t child = fork();
+		uint64_t has;
 		int status;
 
 		if (child == 0)
-			_exit(resize(name, region.size / 2));
-		usleep(30000 + 20000 * i);
+			_exit(add(name, start, size));
+		usleep(20000 + 20000 * i);
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
-		interrupted += WIFSIGNALED(status) && instance_number(name, "size") == 0;
-		ok(instance_number(name, "size") == 0 ||
-			   instance_number(name, "size") == region.size / 2,
+		has = instance_number(name, "size");
+		interrupted += WIFSIGNALED(status) && has == 0;
+		ok(has == 0 || has == size,
 		   "resize: killed while it waits: all or nothing");
 		ok(consistent(), "resize: and everything accounted for");
 		resize(name, 0);

@@ -22,7 +22,7 @@
  * @told: the geometry that it was told; colors is 0 before
  * @scrubs: how often it was asked to zero region 2
  * @owners: of instances, by name
- * @meddle: (nullable): what happens before an extent is given, once
+ * @meddle: (nullable): what happens while an extent is given, once
  */
 typedef struct Shim Shim;
 struct Shim {
@@ -117,16 +117,23 @@ static gboolean touches(const DaxcExtent *extent, guint64 granule)
 	       granule - extent->start < extent->size;
 }
 
+static void meddle(Shim *shim)
+{
+	void (*once)(Shim * shim) = shim->meddle;
+
+	shim->meddle = NULL;
+	if (once)
+		once(shim);
+}
+
 static gboolean shim_add_extent(DaxcKernel *kernel, const char *name,
 				const DaxcExtent *extent, GError **error)
 {
 	Shim *shim = shim_of(kernel);
-	void (*meddle)(Shim * shim) = shim->meddle;
+	gboolean pinned = touches(extent, shim->pinned);
 
-	shim->meddle = NULL;
-	if (meddle)
-		meddle(shim);
-	if (touches(extent, shim->pinned)) {
+	meddle(shim);
+	if (pinned) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY, "it is still pinned");
 		return FALSE;
 	}
@@ -364,7 +371,7 @@ static void unpin(Shim *shim)
 	shim->pinned = 0;
 }
 
-/* Between the plan and the kernel's answer, and behind our back. */
+/* Between the kernel's answer and our next question. */
 START_TEST(a_pin_that_ends_is_not_waited_for_in_vain)
 {
 	Fixture f = setup(FALSE);

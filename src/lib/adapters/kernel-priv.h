@@ -101,6 +101,9 @@ gboolean daxc_sysfs_number(const char *text, guint64 max, guint64 *value);
 /* Whether there is any, without reading it. */
 gboolean daxc_sysfs_has_regions(const DaxcSysfs *sysfs);
 
+/* Returns: (transfer full) (element-type guint): ids of all regions, ascending. */
+GArray *daxc_sysfs_region_ids(const DaxcSysfs *sysfs);
+
 GPtrArray *daxc_sysfs_regions(const DaxcSysfs *sysfs, GError **error);
 GPtrArray *daxc_sysfs_instances(const DaxcSysfs *sysfs, GError **error);
 DaxcInstance *daxc_sysfs_instance(const DaxcSysfs *sysfs, const char *name,

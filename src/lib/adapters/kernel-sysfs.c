@@ -607,6 +607,20 @@ static GArray *take_region(GArray *names)
 	return taken;
 }
 
+GArray *daxc_sysfs_region_ids(const DaxcSysfs *sysfs)
+{
+	g_autoptr(GArray) names = list_names(sysfs, NULL);
+	GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint));
+
+	for (guint i = 0; names && i < names->len; i++) {
+		guint id = g_array_index(names, Name, i).region;
+
+		if (ids->len == 0 || g_array_index(ids, guint, ids->len - 1) != id)
+			g_array_append_val(ids, id);
+	}
+	return ids;
+}
+
 gboolean daxc_sysfs_has_regions(const DaxcSysfs *sysfs)
 {
 	g_autoptr(GArray) names = list_names(sysfs, NULL);

@@ -70,10 +70,13 @@ static gboolean is_being_filled(const DaxcSnapshot *snapshot, const char *uuid,
 
 /* An instance between its creation and its first extent cannot be told from
  * one that an administrator is just making; it holds nothing, and is only
- * looked for where @carving was left half made. */
+ * looked for where @carving was left half made. Of one that was whole and that
+ * somebody has emptied, the name is known. */
 static gboolean sweep_empty(DaxcHost *host, const DaxcSnapshot *snapshot,
 			    const DaxcCarving *carving, GPtrArray *report, GError **error)
 {
+	const char *only = carving->state == DAXC_CARVING_ACTIVE ? carving->instance
+								 : NULL;
 	guint region = carving->plan->region;
 
 	for (guint i = 0; i < snapshot->unknown->len; i++) {
@@ -81,11 +84,12 @@ static gboolean sweep_empty(DaxcHost *host, const DaxcSnapshot *snapshot,
 
 		if (instance->region != region || instance->size != 0 ||
 		    instance->driver || instance->seed ||
+		    (only && strcmp(only, instance->name) != 0) ||
 		    is_being_filled(snapshot, carving->uuid, instance->name))
 			continue;
 		if (!daxc_kernel_destroy(host->kernel, instance->name, error))
 			return FALSE;
-		daxc_report(report, "%s: empty, left by an interrupted carving: deleted",
+		daxc_report(report, "%s: empty, left by a carving: deleted",
 			    instance->name);
 	}
 	return TRUE;
@@ -161,8 +165,7 @@ static gboolean undo_record(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 			    daxc_carving_state_name(carving->state),
 			    instance ? "was interrupted" : "has no instance any more");
 		daxc_run_nudge_scrubber(host);
-		return instance || carving->state == DAXC_CARVING_ACTIVE ||
-		       sweep_empty(host, snapshot, carving, report, error);
+		return instance || sweep_empty(host, snapshot, carving, report, error);
 	}
 	if (g_error_matches(stuck, DAXC_ERROR, DAXC_ERROR_LEDGER)) {
 		g_propagate_error(error, g_steal_pointer(&stuck));
