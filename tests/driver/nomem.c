@@ -2,6 +2,9 @@
 /*
  * Each allocation that an operation makes fails once. Then the operation has done
  * nothing, or, where it can do without, all. On the kernel of tests/kasan only.
+ *
+ * Another instance always has memory of the same GiB: struct pages are there. When the
+ * kernel cannot have memory for those it complains, and leaves half of them made.
  */
 #include "dax.h"
 
@@ -163,7 +166,8 @@ static bool round_of(const char *name, const struct step *step, unsigned int nth
 	after = state();
 	if (error != 0) {
 		++*refused;
-		if (!came || error != ENOMEM || step->never_fails)
+		/* The first allocation is for the text of the write. */
+		if (!came || error != ENOMEM || (step->never_fails && nth > 1))
 			ok(false, "nomem: %s: allocation %u: %s", step->what, nth,
 			   strerror(error));
 		if (strcmp(before, after) != 0)
@@ -241,13 +245,19 @@ static void test_sizes(const char *name)
 
 static void test_color(const char *name, const char *geometry)
 {
+	char other[NAME_SIZE];
+
 	settled(60);
 	ok_errno(0, region_put("geometry", "%s", geometry), "nomem: a geometry");
+	make_of(other, 2 * MIB,
+		(const struct extent[]){{.start = 0, .size = 2 * MIB}, {}});
 	run_steps(name, (const struct step[]){
 				{"color", "color", "2 1,3", "0", false},
 				{},
 			});
-	region_put("geometry", "none");
+	drop(other);
+	settled(60);
+	ok_errno(0, region_put("geometry", "none"), "nomem: no geometry again");
 }
 
 void test_nomem(void)
