@@ -161,6 +161,7 @@ void test_full(void);
 void test_colors(void);
 void test_maps(void);
 void test_minors(void);
+void test_nomem(void);
 void test_resize(void);
 void test_stale(void);
 void test_release(void);
