@@ -78,11 +78,12 @@ static void dc_clear_reserved(const struct dc_block *block)
  */
 static int dc_block_complain(const struct dc_block *block, long err)
 {
-	dev_err(block->region->dev, "no struct pages for %#llx-%#llx: error %ld%s\n", block->start,
-		block->start + block->size - 1, err,
-		err == -EEXIST ? ": the kernel half made them, short of memory; only a reboot helps" :
-				 "");
-	return err == -EEXIST ? -ENOMEM : err;
+	dev_err(block->region->dev, "no struct pages for %#llx-%#llx: error %ld\n", block->start,
+		block->start + block->size - 1, err);
+	if (err != -EEXIST)
+		return err;
+	dev_err(block->region->dev, "the kernel half made them, short of memory: reboot\n");
+	return -ENOMEM;
 }
 
 static int dc_block_map(struct dc_block *block, unsigned long align)
