@@ -58,16 +58,6 @@ static inline unsigned int dc_order_of(dc_fault_size_t order)
 #endif
 
 /*
- * mprotect() of a leaf of 1 GiB: before 6.12 the walk takes it for a broken table,
- * says "bad pud" and clears it.
- */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#define DC_MPROTECT_KNOWS_PUD	0
-#else
-#define DC_MPROTECT_KNOWS_PUD	1
-#endif
-
-/*
  * madvise(MADV_COLD) and MADV_PAGEOUT before 6.5: a leaf of 2 MiB of ours is taken for
  * a broken table, and cleared without a word to the processors. Who did that goes on
  * through what they remember, and unmapping finds nothing to flush.

@@ -141,10 +141,14 @@ static void dc_vma_open(struct vm_area_struct *vma)
 		dc_unmap_vma(vma, vma->vm_start, vma->vm_end);
 }
 
+/*
+ * Before 6.12 a leaf of 1 GiB is a broken table for the kernel ("bad pud"), later it
+ * is at least surprised by one without any access. They come back by faults.
+ */
 static int dc_mprotect(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		       unsigned long flags)
 {
-	if (!DC_MPROTECT_KNOWS_PUD && dc_align_of(vma) == PUD_SIZE)
+	if (dc_align_of(vma) == PUD_SIZE)
 		dc_unmap_vma(vma, start, end);
 	return 0;
 }

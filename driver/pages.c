@@ -72,6 +72,20 @@ static void dc_clear_reserved(const struct dc_block *block)
 	}
 }
 
+/*
+ * The kernel does not undo what it had made when memory ran out in the middle, and
+ * finds it in its way ever after.
+ */
+static int dc_block_complain(const struct dc_block *block, long err)
+{
+	dev_err(block->region->dev, "no struct pages for %#llx-%#llx: error %ld\n", block->start,
+		block->start + block->size - 1, err);
+	if (err != -EEXIST)
+		return err;
+	dev_err(block->region->dev, "the kernel half made them, short of memory: reboot\n");
+	return -ENOMEM;
+}
+
 static int dc_block_map(struct dc_block *block, unsigned long align)
 {
 	int node = numa_map_to_online_node(block->region->node);
@@ -85,11 +99,8 @@ static int dc_block_map(struct dc_block *block, unsigned long align)
 	block->pgmap.range.start = block->start;
 	block->pgmap.range.end = block->start + block->size - 1;
 	address = memremap_pages(&block->pgmap, node == NUMA_NO_NODE ? first_online_node : node);
-	if (IS_ERR(address)) {
-		dev_err(block->region->dev, "no struct pages for %#llx-%#llx: error %ld\n",
-			block->start, block->start + block->size - 1, PTR_ERR(address));
-		return PTR_ERR(address);
-	}
+	if (IS_ERR(address))
+		return dc_block_complain(block, PTR_ERR(address));
 	dc_clear_reserved(block);
 	return 0;
 }
