@@ -232,7 +232,9 @@ lives() {
   printf '# kernel memory: %s kB after 3 lives, %s kB after 20\n' "$before" "$after"
   # A struct page for each 4 KiB of one extent would be 128 kB; a leak of one object each life is not
   # seen here but by kmemleak (./dev kasan).
-  check "17 lives leave less than 1 MiB" test $((after - before)) -lt 1024
+  # There, what is freed stays in KASAN's quarantine, and every stack that was seen is kept.
+  [ -e /sys/kernel/debug/kmemleak ] ||
+    check "17 lives leave less than 1 MiB" test $((after - before)) -lt 1024
   same "no cache of ours is left" "" "$(our_caches)"
   check "nothing is left" nothing_is_left
 }
