@@ -23,8 +23,10 @@ done < <("$1" dax_color "$rounds")
 # compare NAME UNIT WHAT
 compare() {
   awk -v what="$3" -v unit="$2" -v ours="${ours[$1]}" -v theirs="${theirs[$1]}" 'BEGIN {
-    printf "%-44s %10s %s  (yardstick: mainline)\n", what, theirs, unit
-    printf "%-44s %10s %s  %6.2f times\n", "", ours, unit, theirs > 0 ? ours / theirs : 0 }'
+    printf "%-44s %10s %-5s  (yardstick: mainline)\n", what, theirs, unit
+    printf "%-44s %10s %-5s", "", ours, unit
+    if (theirs + 0 != 0) printf "  %6.2f times", ours / theirs
+    printf "\n" }'
 }
 
 compare carve ms "create and enable 2 x 1 GiB, zeroing aside"

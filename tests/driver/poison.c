@@ -25,6 +25,7 @@ struct news {
 	int lsb;
 	uint64_t strangers; /* pages of the rest that were not as they were */
 	int error;
+	volatile bool through;
 };
 
 static struct news *news; /* shared with the children: by number */
@@ -94,8 +95,10 @@ static void bystander(const char *name, uint64_t size, uint64_t offset, uint64_t
 	if (sigsetjmp(after_signal, 0) == 0) {
 		if (write(ready, "", 1) != 1)
 			_exit(1);
-		for (int i = 0; i < 200; i++)
+		/* The signal may come a moment after the other process is through. */
+		while (!news[0].through)
 			usleep(10000);
+		sleep(1);
 	}
 	catch_faults();
 	news[1].strangers = others_lost(memory, size, from, from + align);
@@ -135,6 +138,7 @@ static void fail_second_extent(const char *name, uint64_t size, uint64_t offset,
 	if (first == 0)
 		failing_process(name, size, offset, align);
 	waitpid(first, NULL, 0);
+	news[0].through = true;
 	waitpid(second, NULL, 0);
 	close(ready[0]);
 	close(ready[1]);
