@@ -12,41 +12,55 @@
 #include "compat.h"
 #include "dax_color.h"
 
-/* More of them make a line too long for sysfs anyway. */
-#define DC_MOST_NAMES	64
+/* Of instances in one claim: as many as a guest can have NUMA cells. */
+#define DC_MOST_NAMES	128
+
+/**
+ * struct dc_several - what is claimed or released in one step
+ * @nr: how many of @list are there
+ * @list: references; one instance may be there twice
+ */
+struct dc_several {
+	unsigned int nr;
+	struct dc_instance *list[DC_MOST_NAMES];
+};
 
 /* One claim or release of several at a time: two that overlap must not both fail. */
 static DEFINE_MUTEX(dc_claims_lock);
 
-/* ---- one instance; with dc_instance.lock ---- */
+/* ---- one instance ---- */
 
-static int dc_may_claim(struct dc_instance *instance, const uuid_t *uuid, bool shared)
+static bool dc_is_claimant(const struct dc_claim *claim, const struct dc_claim *who)
+{
+	return claim->count && uuid_equal(&claim->uuid, &who->uuid) &&
+	       claim->claimant == who->claimant;
+}
+
+/* With dc_instance.lock and open_lock */
+static int dc_may_claim(struct dc_instance *instance, const struct dc_claim *who)
 {
 	const struct dc_claim *claim = &instance->claim;
 
 	if (instance->dead || !dc_size(instance))
 		return -ENXIO;
-	if (claim->count && (!uuid_equal(&claim->uuid, uuid) || claim->shared != shared))
+	if (claim->count && (!dc_is_claimant(claim, who) || claim->shared != who->shared))
 		return -EBUSY;
-	return !shared && instance->opens > 1 ? -EBUSY : 0;
+	return !who->shared && instance->opens > 1 ? -EBUSY : 0;
 }
 
-static int dc_claim_one(struct dc_instance *instance, const uuid_t *uuid, bool shared,
-			struct dax_color_claimant *claimant)
+/* With dc_instance.lock */
+static int dc_claim_one(struct dc_instance *instance, const struct dc_claim *who)
 {
 	struct dc_claim *claim = &instance->claim;
 	int err;
 
-	spin_lock(&instance->claim_lock);
-	err = dc_may_claim(instance, uuid, shared);
-	if (!err && !claim->count++) {
-		claim->uuid = *uuid;
-		claim->shared = shared;
-	}
-	/* User space and a module may have one UUID. */
-	if (!err && claimant)
-		claim->claimant = claimant;
-	spin_unlock(&instance->claim_lock);
+	spin_lock(&instance->open_lock);
+	err = dc_may_claim(instance, who);
+	if (!err && !claim->count)
+		*claim = *who;
+	if (!err)
+		claim->count++;
+	spin_unlock(&instance->open_lock);
 	return err;
 }
 
@@ -54,186 +68,180 @@ static void dc_release_one(struct dc_instance *instance)
 {
 	struct dc_claim *claim = &instance->claim;
 
-	spin_lock(&instance->claim_lock);
+	spin_lock(&instance->open_lock);
 	if (!--claim->count)
 		memset(claim, 0, sizeof(*claim));
-	spin_unlock(&instance->claim_lock);
+	spin_unlock(&instance->open_lock);
+}
+
+static struct dc_claim dc_claim_of(struct dc_instance *instance)
+{
+	struct dc_claim claim;
+
+	spin_lock(&instance->open_lock);
+	claim = instance->claim;
+	spin_unlock(&instance->open_lock);
+	return claim;
 }
 
 bool dc_claimed(struct dc_instance *instance)
 {
-	bool claimed;
-
-	spin_lock(&instance->claim_lock);
-	claimed = instance->claim.count;
-	spin_unlock(&instance->claim_lock);
-	return claimed;
+	return dc_claim_of(instance).count;
 }
 
-int dc_claim_open(struct dc_instance *instance)
+int dc_claim_may_open(const struct dc_instance *instance)
 {
-	int err = 0;
+	const struct dc_claim *claim = &instance->claim;
 
-	spin_lock(&instance->claim_lock);
-	if (instance->claim.count && !instance->claim.shared && instance->opens)
-		err = -EBUSY;
-	else
-		instance->opens++;
-	spin_unlock(&instance->claim_lock);
-	return err;
+	return claim->count && !claim->shared && instance->opens ? -EBUSY : 0;
 }
 
-void dc_claim_close(struct dc_instance *instance)
+void dc_claim_forget(struct dc_instance *instance)
 {
-	spin_lock(&instance->claim_lock);
-	instance->opens--;
-	spin_unlock(&instance->claim_lock);
+	mutex_lock(&dc_claims_lock);
+	spin_lock(&instance->open_lock);
+	memset(&instance->claim, 0, sizeof(instance->claim));
+	spin_unlock(&instance->open_lock);
+	mutex_unlock(&dc_claims_lock);
 }
 
-/* ---- several, all or none; with dc_claims_lock ---- */
+/* ---- several, all or none ---- */
 
-static int dc_claim_locked(struct dc_instance *instance, const uuid_t *uuid, bool shared,
-			   struct dax_color_claimant *claimant)
+static void dc_several_free(struct dc_several *several)
 {
-	int err = mutex_lock_killable(&instance->lock);
+	while (several->nr)
+		put_device(&several->list[--several->nr]->dev);
+	kfree(several);
+}
 
-	if (err)
-		return err;
-	err = dc_claim_one(instance, uuid, shared, claimant);
+static int dc_several_add(struct dc_several *several, const char *name)
+{
+	struct dc_instance *instance;
+
+	if (several->nr == DC_MOST_NAMES)
+		return -EINVAL;
+	instance = dc_instance_get(name);
+	if (!instance)
+		return -ENODEV;
+	several->list[several->nr++] = instance;
+	return 0;
+}
+
+static int dc_claim_with_lock(struct dc_instance *instance, const struct dc_claim *who)
+{
+	int err;
+
+	if (mutex_lock_killable(&instance->lock))
+		return -EINTR;
+	err = dc_claim_one(instance, who);
 	mutex_unlock(&instance->lock);
 	return err;
 }
 
-static int dc_claim_all(struct dc_instance **instances, unsigned int nr, const uuid_t *uuid,
-			bool shared, struct dax_color_claimant *claimant)
+static int dc_claim_all(const struct dc_several *several, const struct dc_claim *who)
 {
-	unsigned int i;
+	unsigned int done = 0;
 	int err = 0;
 
 	mutex_lock(&dc_claims_lock);
-	for (i = 0; i < nr && !err; i++)
-		err = dc_claim_locked(instances[i], uuid, shared, claimant);
-	if (err) {
-		/* The last one was refused. */
-		for (i--; i--; )
-			dc_release_one(instances[i]);
+	while (done < several->nr) {
+		err = dc_claim_with_lock(several->list[done], who);
+		if (err)
+			break;
+		done++;
 	}
+	while (err && done)
+		dc_release_one(several->list[--done]);
 	mutex_unlock(&dc_claims_lock);
 	return err;
 }
 
-static bool dc_is_claimant(struct dc_instance *instance, const uuid_t *uuid)
-{
-	return instance->claim.count && uuid_equal(&instance->claim.uuid, uuid);
-}
-
-/* How often @instance is among the first @nr. */
-static unsigned int dc_times(struct dc_instance *const *instances, unsigned int nr,
-			     const struct dc_instance *instance)
+static unsigned int dc_times(const struct dc_several *several, const struct dc_instance *instance)
 {
 	unsigned int i, times = 0;
 
-	for (i = 0; i < nr; i++)
-		times += instances[i] == instance;
+	for (i = 0; i < several->nr; i++)
+		times += several->list[i] == instance;
 	return times;
 }
 
-static int dc_may_release(struct dc_instance **instances, unsigned int nr, const uuid_t *uuid)
+static int dc_may_release(const struct dc_several *several, const struct dc_claim *who)
 {
 	unsigned int i;
 
-	for (i = 0; i < nr; i++) {
-		struct dc_instance *instance = instances[i];
+	for (i = 0; i < several->nr; i++) {
+		const struct dc_instance *instance = several->list[i];
 
-		if (dc_is_claimant(instance, uuid) &&
-		    dc_times(instances, nr, instance) <= instance->claim.count)
+		if (dc_is_claimant(&instance->claim, who) &&
+		    dc_times(several, instance) <= instance->claim.count)
 			continue;
-		dev_warn(&instance->dev, "%pUb releases what it has not claimed (%s)\n", uuid,
-			 current->comm);
+		dev_warn(&instance->dev, "%pUb releases what it has not claimed (%s)\n",
+			 &who->uuid, current->comm);
 		return -EPERM;
 	}
 	return 0;
 }
 
-static int dc_release_all(struct dc_instance **instances, unsigned int nr, const uuid_t *uuid)
+static int dc_release_all(const struct dc_several *several, const struct dc_claim *who)
 {
 	unsigned int i;
 	int err;
 
 	mutex_lock(&dc_claims_lock);
-	err = dc_may_release(instances, nr, uuid);
-	for (i = 0; !err && i < nr; i++)
-		dc_release_one(instances[i]);
+	err = dc_may_release(several, who);
+	for (i = 0; !err && i < several->nr; i++)
+		dc_release_one(several->list[i]);
 	mutex_unlock(&dc_claims_lock);
 	return err;
 }
 
-/* Ends every claim of @uuid, however often it was made: its maker has died. */
-static int dc_release_dead(struct device *dev, const void *uuid)
+/* With dc_claims_lock: ends the claim of who has died, however often it was made. */
+static int dc_release_dead(struct device *dev, void *who)
 {
 	struct dc_instance *instance = to_dc_instance(dev);
 
-	while (dc_is_claimant(instance, uuid) && !instance->claim.claimant)
+	while (dc_is_claimant(&instance->claim, who))
 		dc_release_one(instance);
-	return 0;
-}
-
-static void dc_put_all(struct dc_instance **instances, unsigned int nr)
-{
-	while (nr--)
-		put_device(&instances[nr]->dev);
-}
-
-/* References to all that are named, or to none. */
-static int dc_get_all(const char *const *names, unsigned int nr, struct dc_instance **instances)
-{
-	unsigned int i;
-
-	if (!nr)
-		return -EINVAL;
-	for (i = 0; i < nr; i++) {
-		instances[i] = dc_instance_get(names[i]);
-		if (!instances[i]) {
-			dc_put_all(instances, i);
-			return -ENODEV;
-		}
-	}
 	return 0;
 }
 
 /* ---- for modules ---- */
 
+static int dc_for_module(const char *const *names, unsigned int nr, const struct dc_claim *who,
+			 int (*act)(const struct dc_several *several, const struct dc_claim *who))
+{
+	struct dc_several *several;
+	unsigned int i;
+	int err = 0;
+
+	if (uuid_is_null(&who->uuid) || !nr)
+		return -EINVAL;
+	several = kzalloc(sizeof(*several), GFP_KERNEL);
+	if (!several)
+		return -ENOMEM;
+	for (i = 0; i < nr && !err; i++)
+		err = dc_several_add(several, names[i]);
+	if (!err)
+		err = act(several, who);
+	dc_several_free(several);
+	return err;
+}
+
 int dax_color_claim(struct dax_color_claimant *claimant, const char *const *names,
 		    unsigned int nr, bool shared)
 {
-	struct dc_instance *instances[DC_MOST_NAMES];
-	int err;
+	struct dc_claim who = { .uuid = claimant->uuid, .claimant = claimant, .shared = shared };
 
-	if (uuid_is_null(&claimant->uuid) || nr > DC_MOST_NAMES)
-		return -EINVAL;
-	err = dc_get_all(names, nr, instances);
-	if (err)
-		return err;
-	err = dc_claim_all(instances, nr, &claimant->uuid, shared, claimant);
-	dc_put_all(instances, nr);
-	return err;
+	return dc_for_module(names, nr, &who, dc_claim_all);
 }
 EXPORT_SYMBOL_GPL(dax_color_claim);
 
 int dax_color_release(struct dax_color_claimant *claimant, const char *const *names,
 		      unsigned int nr)
 {
-	struct dc_instance *instances[DC_MOST_NAMES];
-	int err;
+	struct dc_claim who = { .uuid = claimant->uuid, .claimant = claimant };
 
-	if (nr > DC_MOST_NAMES)
-		return -EINVAL;
-	err = dc_get_all(names, nr, instances);
-	if (err)
-		return err;
-	err = dc_release_all(instances, nr, &claimant->uuid);
-	dc_put_all(instances, nr);
-	return err;
+	return dc_for_module(names, nr, &who, dc_release_all);
 }
 EXPORT_SYMBOL_GPL(dax_color_release);
 
@@ -321,7 +329,7 @@ void dc_claim_failed(struct dc_instance *instance, u64 offset)
 	mutex_unlock(&dc_claims_lock);
 }
 
-/* ---- for user space: "UUID [shared] NAME..." ---- */
+/* ---- for user space ---- */
 
 static char *dc_next_word(char **text)
 {
@@ -333,98 +341,75 @@ static char *dc_next_word(char **text)
 	return word;
 }
 
-static bool dc_parse_uuid(char **text, uuid_t *uuid)
+/* @text: "UUID [shared] NAME...". Returns: the first name; NULL: there is none. */
+static const char *dc_parse_claim(char **text, struct dc_claim *who)
 {
 	const char *word = dc_next_word(text);
 
-	return word && strlen(word) == UUID_STRING_LEN && !uuid_parse(word, uuid) &&
-	       !uuid_is_null(uuid);
+	if (!word || strlen(word) != UUID_STRING_LEN || uuid_parse(word, &who->uuid) ||
+	    uuid_is_null(&who->uuid))
+		return NULL;
+	word = dc_next_word(text);
+	who->shared = word && !strcmp(word, "shared");
+	return who->shared ? dc_next_word(text) : word;
 }
 
-/* Returns: how many words; more than @room when there is no room. */
-static unsigned int dc_split(char *text, const char **words, unsigned int room)
+static int dc_claim_text(char *text, struct dc_several *several)
 {
-	unsigned int nr = 0;
-	char *word;
+	struct dc_claim who = { };
+	const char *name = dc_parse_claim(&text, &who);
+	int err = name ? 0 : -EINVAL;
 
-	while (nr <= room && (word = dc_next_word(&text))) {
-		if (nr < room)
-			words[nr] = word;
-		nr++;
-	}
-	return nr;
+	for (; name && !err; name = dc_next_word(&text))
+		err = dc_several_add(several, name);
+	return err ? err : dc_claim_all(several, &who);
 }
 
-static int dc_claim_text(char *text)
+static void dc_release_every(struct dc_claim *who)
 {
-	const char *words[DC_MOST_NAMES + 1];
-	struct dc_instance *instances[DC_MOST_NAMES];
-	unsigned int nr, shared;
-	uuid_t uuid;
-	int err;
-
-	if (!dc_parse_uuid(&text, &uuid))
-		return -EINVAL;
-	nr = dc_split(text, words, ARRAY_SIZE(words));
-	shared = nr && !strcmp(words[0], "shared");
-	nr -= shared;
-	if (nr > DC_MOST_NAMES)
-		return -EINVAL;
-	err = dc_get_all(words + shared, nr, instances);
-	if (err)
-		return err;
-	err = dc_claim_all(instances, nr, &uuid, shared, NULL);
-	dc_put_all(instances, nr);
-	return err;
+	mutex_lock(&dc_claims_lock);
+	dc_instances_each(dc_release_dead, who);
+	mutex_unlock(&dc_claims_lock);
 }
 
-static int dc_release_text(char *text)
+static int dc_release_text(char *text, struct dc_several *several)
 {
-	const char *words[DC_MOST_NAMES];
-	struct dc_instance *instances[DC_MOST_NAMES];
-	unsigned int nr;
-	uuid_t uuid;
-	int err;
+	struct dc_claim who = { };
+	const char *name = dc_parse_claim(&text, &who);
+	int err = 0;
 
-	if (!dc_parse_uuid(&text, &uuid))
+	if (who.shared || uuid_is_null(&who.uuid))
 		return -EINVAL;
-	nr = dc_split(text, words, DC_MOST_NAMES);
-	if (nr > DC_MOST_NAMES)
-		return -EINVAL;
-	if (!nr) {
-		mutex_lock(&dc_claims_lock);
-		dc_instances_each(dc_release_dead, &uuid);
-		mutex_unlock(&dc_claims_lock);
+	if (!name) {
+		dc_release_every(&who);
 		return 0;
 	}
-	err = dc_get_all(words, nr, instances);
-	if (err)
-		return err;
-	err = dc_release_all(instances, nr, &uuid);
-	dc_put_all(instances, nr);
-	return err;
+	for (; name && !err; name = dc_next_word(&text))
+		err = dc_several_add(several, name);
+	return err ? err : dc_release_all(several, &who);
 }
 
-static ssize_t dc_with_copy(int (*act)(char *text), const char *buf, size_t count)
+static ssize_t dc_for_user(const char *buf, size_t count,
+			   int (*act)(char *text, struct dc_several *several))
 {
+	struct dc_several *several = kzalloc(sizeof(*several), GFP_KERNEL);
 	char *text = kstrdup(buf, GFP_KERNEL);
-	int err;
+	int err = several && text ? act(text, several) : -ENOMEM;
 
-	if (!text)
-		return -ENOMEM;
-	err = act(text);
 	kfree(text);
+	if (several)
+		dc_several_free(several);
 	return err ? err : count;
 }
 
 static ssize_t claim_store(DC_CLASS_ATTR_ARGS, const char *buf, size_t count)
 {
-	return dc_with_copy(dc_claim_text, buf, count);
+	return dc_for_user(buf, count, dc_claim_text);
 }
 
 static ssize_t release_store(DC_CLASS_ATTR_ARGS, const char *buf, size_t count)
 {
-	return dc_with_copy(dc_release_text, buf, count);
+	return dc_for_user(buf, count, dc_release_text);
 }
 
 static struct class_attribute class_attr_claim = __ATTR(claim, 0200, NULL, claim_store);
@@ -447,11 +432,8 @@ const struct attribute_group *dc_claim_groups[] = {
 
 ssize_t dc_claim_show(struct dc_instance *instance, char *buf)
 {
-	struct dc_claim claim;
+	struct dc_claim claim = dc_claim_of(instance);
 
-	spin_lock(&instance->claim_lock);
-	claim = instance->claim;
-	spin_unlock(&instance->claim_lock);
 	if (!claim.count)
 		return sysfs_emit(buf, "-\n");
 	return sysfs_emit(buf, "%pUb %u%s\n", &claim.uuid, claim.count,

@@ -43,14 +43,15 @@ struct dax_color_claimant {
 /**
  * dax_color_claim() - claims all of some instances, or none
  * @names: "daxR.N"
- * @nr: how many; one may be there twice, and counts twice
+ * @nr: how many, at most 128; one may be there twice, and counts twice
  * @shared: anybody may open them; else only one file is open at a time
  *
- * Claims of one claimant count; the same number of releases ends them.
+ * Claims of one claimant count; the same number of releases ends them. User space is
+ * another claimant, whatever UUID it says.
  *
  * Return: 0; -EINVAL: the UUID is nil, or there is no name; -ENODEV: there is no such
  * instance; -ENXIO: it has no size; -EBUSY: another has claimed it, the same has
- * with the other @shared, or, without @shared, more than one file is open; -EINTR.
+ * with the other @shared, or, without @shared, more than one file is open; -ENOMEM; -EINTR.
  */
 int dax_color_claim(struct dax_color_claimant *claimant, const char *const *names,
 		    unsigned int nr, bool shared);
@@ -58,8 +59,9 @@ int dax_color_claim(struct dax_color_claimant *claimant, const char *const *name
 /**
  * dax_color_release() - gives one claim of each back
  *
- * Return: 0, or, with nothing released, -EINVAL, -ENODEV, or -EPERM: it is not the
- * claimant's, which is a fault of the caller's that is warned about.
+ * Return: 0, or, with nothing released, -EINVAL; -ENODEV: an instance is gone, with all
+ * claims of it, because its device was taken from the driver by hand; -EPERM: it is not
+ * the claimant's, which is a fault of the caller's that is warned about; -ENOMEM.
  */
 int dax_color_release(struct dax_color_claimant *claimant, const char *const *names,
 		      unsigned int nr);

@@ -16,7 +16,7 @@
  *				memory is zeroed for it
  *	dc_region.lock		the space, blocks and instances of a region
  *	dc_domain.lock		who owns which color
- *	dc_region.bad_lock	spinlock; memory failures not seen to yet
+ *	dc_region.bad_lock	spinlock; memory that failed
  *
  * Faults take none of them: they read an instance's extents under dc_srcu. A
  * shrinking instance publishes the shorter list, waits for dc_srcu, and only then
@@ -101,10 +101,12 @@ struct dc_block {
  * struct dc_bad - memory that failed
  * @list: in dc_region.bad
  * @address: of the page
+ * @told: whoever has claimed it knows; protected by dc_region.bad_lock
  */
 struct dc_bad {
 	struct list_head list;
 	u64 address;
+	bool told;
 };
 
 /**
@@ -132,10 +134,9 @@ struct dc_bad {
  * @changed: who waits for memory
  * @zeroing: bytes not zeroed yet of those that are being zeroed on their way back
  * @scrub: dirty memory is to be zeroed, too
- * @bad_lock: protects @failures
- * @failures: new memory failures; the handler must not sleep for @lock
- * @bad: memory failures that the space knows of
- * @retire: moves @failures to @bad
+ * @bad_lock: protects changes of @bad, and @idle_inode
+ * @bad: memory that failed; only grows
+ * @retire: makes what is free of @bad so in @space
  * @idle_inode: inodes of instances that are gone, chained by i_private: a memory
  *	failure may still be looking at the pages that pointed to one; protected by @bad_lock
  */
@@ -164,8 +165,7 @@ struct dc_region {
 	atomic64_t zeroing;
 	bool scrub;
 
-	spinlock_t bad_lock;	/* of @failures and @idle_inode */
-	struct list_head failures;
+	spinlock_t bad_lock;	/* of changes of @bad, and of @idle_inode */
 	struct list_head bad;
 	struct work_struct retire;
 	struct inode *idle_inode;
@@ -174,15 +174,15 @@ struct dc_region {
 /**
  * struct dc_claim - who alone may use an instance
  * @uuid: of the claimant
- * @count: how often it has claimed; 0: nobody has
+ * @claimant: the module that it is; NULL: user space
  * @shared: anybody may open it; else one at a time
- * @claimant: when it is a module
+ * @count: how often it has claimed; 0: nobody has
  */
 struct dc_claim {
 	uuid_t uuid;
-	unsigned int count;
-	bool shared;
 	struct dax_color_claimant *claimant;
+	bool shared;
+	unsigned int count;
 };
 
 /**
@@ -201,9 +201,9 @@ struct dc_claim {
  * @align: size of its faults; changes while @extents is NULL only
  * @owner: as user space wrote it; nil: nobody
  * @key: whose its colors are: @owner, or a UUID of its own
- * @claim_lock: innermost; protects @claim, with dc_claims_lock for its changes, and @opens
- * @claim: who has claimed it; made only with @lock
+ * @open_lock: innermost; protects @opens and @claim
  * @opens: open files
+ * @claim: who has claimed it; changes with dc_claims_lock, is made with @lock too
  * @faults: answered, by size
  * @debugfs: directory
  */
@@ -223,9 +223,9 @@ struct dc_instance {
 	unsigned long align;
 	uuid_t owner;
 	uuid_t key;
-	spinlock_t claim_lock;
-	struct dc_claim claim;
+	spinlock_t open_lock;	/* of @opens and @claim */
 	unsigned int opens;
+	struct dc_claim claim;
 	atomic64_t faults[DC_NR_FAULTS];
 	struct dentry *debugfs;
 };
@@ -268,7 +268,7 @@ void dc_instance_remove(struct dc_instance *instance);
 /* Returns: reference to the instance of that name, or NULL. */
 struct dc_instance *dc_instance_get(const char *name);
 /* Calls @each for every instance until it returns other than 0. */
-void dc_instances_each(int (*each)(struct device *dev, const void *data), const void *data);
+void dc_instances_each(int (*each)(struct device *dev, void *data), void *data);
 /* Somebody has a page of it pinned. */
 bool dc_pinned(struct dc_instance *instance);
 /* mappingN for @new; those that are there stay. */
@@ -281,6 +281,7 @@ int dc_inodes_init(void);
 void dc_inodes_exit(void);
 struct inode *dc_inode_get(struct dc_region *region, dev_t devt);
 void dc_inode_put(struct dc_region *region, struct inode *inode);
+void dc_inode_set_align(struct inode *inode, unsigned long align);
 void dc_inodes_free(struct dc_region *region);
 /* No mapping of [offset, offset + size) of the instance is left when it returns. */
 void dc_unmap(struct dc_instance *instance, u64 offset, u64 size);
@@ -290,11 +291,16 @@ u64 dc_size(struct dc_instance *instance);
 int dc_resize(struct dc_instance *instance, u64 size);
 /* @end: of its last byte. */
 int dc_add_range(struct dc_instance *instance, u64 start, u64 end);
-int dc_add_colors(struct dc_instance *instance, u32 count, const unsigned long *colors);
+/* @nr_colors: bits of @colors. */
+int dc_add_colors(struct dc_instance *instance, u32 count, const unsigned long *colors,
+		  u32 nr_colors);
 /* Takes all of its memory; cannot fail. */
 void dc_empty(struct dc_instance *instance);
 
-/* returns.c: memory on its way back */
+/* returns.c: memory on its way back, and memory that failed */
+/* With the region's lock: dcs_set() that cannot fail. */
+void dc_space_set(struct dc_region *region, u64 start, u64 size, enum dcs_state state,
+		  const void *holder);
 int dc_returns_init(void);
 void dc_returns_exit(void);
 /*
@@ -312,12 +318,21 @@ void dc_retire(struct work_struct *work);
 void dc_retire_free(struct dc_region *region);
 int dc_memory_failed(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
 		     int flags);
-void dc_bad_free(struct dc_region *region);
+/* Whether memory of the page at @address, or any of a range, failed; any context. */
+bool dc_is_bad(struct dc_region *region, u64 address);
+bool dc_has_bad(struct dc_region *region, u64 start, u64 size);
+/* What failed is known beyond the life of a region. */
+void dc_bad_recall(struct dc_region *region);
+void dc_bad_keep(struct dc_region *region);
 
 /* domain.c */
 struct dc_domain *dc_domain_get(int node);
 void dc_domain_put(struct dc_domain *domain);
+bool dc_same_geometry(const struct dcg_geometry *a, const struct dcg_geometry *b);
+/* -EBUSY: memory of the domain is in use. */
 int dc_domain_set(struct dc_domain *domain, const struct dcg_geometry *geometry);
+/* The same for a new region: -EEXIST: the domain has another one, in use or not. */
+int dc_domain_begin(struct dc_domain *domain, const struct dcg_geometry *geometry);
 /* With dc_domain.lock. */
 const struct dcg_geometry *dc_domain_geometry(const struct dc_domain *domain);
 bool dc_domain_may(const struct dc_domain *domain, const uuid_t *key, u32 color);
@@ -329,11 +344,20 @@ void dc_domain_drop(struct dc_domain *domain, u64 start, u64 size);
 /* pages.c: with the region's lock, where nothing else is said */
 int dc_blocks_init(struct dc_region *region);
 void dc_blocks_exit(struct dc_region *region);
-int dc_blocks_get(struct dc_region *region, const struct dcs_ranges *ranges, unsigned long align);
+/*
+ * Without the lock: @ranges are the caller's own already. @done: bytes that have struct
+ * pages when it returns, also when it fails: -EINTR, -ENOMEM.
+ */
+int dc_blocks_get(struct dc_region *region, const struct dcs_ranges *ranges, unsigned long align,
+		  u64 *done);
+/* A range within one block. */
+int dc_blocks_get_one(struct dc_region *region, const struct dcs_range *range, unsigned long align);
+/* The first @bytes of @ranges. */
+void dc_blocks_put_ranges(struct dc_region *region, const struct dcs_ranges *ranges, u64 bytes);
 void dc_blocks_put(struct dc_region *region, u64 start, u64 size);
 /* Somebody holds a page of the range. */
 bool dc_pages_pinned(struct dc_region *region, u64 start, u64 size);
-/* The pages of the range belong to no file any more. */
+/* The pages of the range belong to no file any more, but for those that failed. */
 void dc_pages_forget(struct dc_region *region, u64 start, u64 size);
 /* Without the lock, during a fault: they belong to @mapping, at @pgoff. */
 void dc_pages_own(u64 start, u64 size, struct address_space *mapping, pgoff_t pgoff);
@@ -348,18 +372,19 @@ void dc_zero_exit(void);
  */
 int dc_zero(int node, const struct dcs_ranges *ranges, const bool *stop, atomic64_t *left);
 
-/* claim.c: claims; outermost of all locks is its own */
+/* claim.c */
 int dc_claims_init(void);
 void dc_claims_exit(void);
 extern const struct attribute_group *dc_claim_groups[];
 ssize_t dc_claim_show(struct dc_instance *instance, char *buf);
-/* With dc_instance.lock the answer stays. */
+/* With dc_instance.lock the answer cannot become true. */
 bool dc_claimed(struct dc_instance *instance);
-/* -EBUSY: it is claimed, and open already. */
-int dc_claim_open(struct dc_instance *instance);
-void dc_claim_close(struct dc_instance *instance);
+/* With dc_instance.open_lock; -EBUSY: it is claimed, and open already. */
+int dc_claim_may_open(const struct dc_instance *instance);
 /* Memory of the instance failed, @offset bytes from its start. */
 void dc_claim_failed(struct dc_instance *instance, u64 offset);
+/* The instance is dead: so is its claim. */
+void dc_claim_forget(struct dc_instance *instance);
 
 /* debugfs.c */
 void dc_debugfs_init(void);

@@ -174,7 +174,7 @@ static struct dc_instance *dc_instance_alloc(struct dc_region *region)
 		return NULL;
 	}
 	mutex_init(&instance->lock);
-	spin_lock_init(&instance->claim_lock);
+	spin_lock_init(&instance->open_lock);
 	INIT_LIST_HEAD(&instance->list);
 	instance->align = DC_ALIGN;
 	uuid_gen(&instance->key);
@@ -241,18 +241,38 @@ int dc_instance_create(struct dc_region *region)
 	return 0;
 }
 
+/*
+ * Everybody sees it from its first moment on, and somebody may have given it memory
+ * already: then it is an instance like others. Returns: whether it is the seed.
+ */
+static bool dc_instance_is_seed(struct dc_instance *instance)
+{
+	struct dc_region *region = instance->region;
+	bool empty;
+
+	/* Another's lock is held when that has just been the seed. */
+	mutex_lock_nested(&instance->lock, SINGLE_DEPTH_NESTING);
+	mutex_lock(&region->lock);
+	list_add_tail(&instance->list, &region->instances);
+	empty = !rcu_access_pointer(instance->extents);
+	if (empty)
+		region->seed = instance;
+	mutex_unlock(&region->lock);
+	mutex_unlock(&instance->lock);
+	return empty;
+}
+
 void dc_instance_plant(struct dc_region *region)
 {
-	struct dc_instance *seed = dc_instance_new(region);
+	struct dc_instance *seed;
 
-	if (IS_ERR(seed)) {
-		dev_warn(region->dev, "no new seed: error %ld\n", PTR_ERR(seed));
-		return;
-	}
-	mutex_lock(&region->lock);
-	region->seed = seed;
-	list_add_tail(&seed->list, &region->instances);
-	mutex_unlock(&region->lock);
+	do {
+		seed = dc_instance_new(region);
+		if (IS_ERR(seed)) {
+			dev_warn(region->dev, "no new seed: error %ld\n", PTR_ERR(seed));
+			return;
+		}
+	} while (!dc_instance_is_seed(seed));
 }
 
 void dc_instance_sprout(struct dc_instance *instance)
@@ -299,23 +319,9 @@ struct dc_instance *dc_instance_get(const char *name)
 	return dev ? to_dc_instance(dev) : NULL;
 }
 
-struct dc_each {
-	int (*each)(struct device *dev, const void *data);
-	const void *data;
-};
-
-static int dc_each_one(struct device *dev, void *data)
+void dc_instances_each(int (*each)(struct device *dev, void *data), void *data)
 {
-	const struct dc_each *each = data;
-
-	return each->each(dev, each->data);
-}
-
-void dc_instances_each(int (*each)(struct device *dev, const void *data), const void *data)
-{
-	struct dc_each all = { .each = each, .data = data };
-
-	class_for_each_device(&dc_class, NULL, &all, dc_each_one);
+	class_for_each_device(&dc_class, NULL, data, each);
 }
 
 bool dc_pinned(struct dc_instance *instance)
@@ -381,6 +387,7 @@ void dc_instance_remove(struct dc_instance *instance)
 	WRITE_ONCE(instance->dead, true);
 	dc_empty(instance);
 	mutex_unlock(&instance->lock);
+	dc_claim_forget(instance);
 	dc_instance_del(instance);
 }
 

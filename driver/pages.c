@@ -6,6 +6,7 @@
  */
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "dax_color.h"
@@ -59,16 +60,32 @@ static unsigned int dc_block_shift(const struct dc_block *block, unsigned long a
 static void dc_clear_reserved(const struct dc_block *block)
 {
 	unsigned long pfn = PHYS_PFN(block->start), end = PHYS_PFN(block->start + block->size);
+	/* As many as are in one page: of a large page most of these are one and the same. */
+	const unsigned long together = PAGE_SIZE / sizeof(struct page);
+	unsigned long i;
 
-	for (; pfn < end; pfn++) {
-		struct page *page = pfn_to_page(pfn);
-
+	for (; pfn < end; pfn += together) {
+		if (!test_bit(PG_reserved, &pfn_to_page(pfn)->flags))
+			continue;
 		/* ClearPageReserved() is not for pages that are compound already. */
-		if (test_bit(PG_reserved, &page->flags))
-			clear_bit(PG_reserved, &page->flags);
-		if (IS_ALIGNED(pfn, PHYS_PFN(DC_ALIGN)))
-			cond_resched();
+		for (i = pfn; i < min(pfn + together, end); i++)
+			clear_bit(PG_reserved, &pfn_to_page(i)->flags);
+		cond_resched();
 	}
+}
+
+/*
+ * The kernel does not undo what it had made when memory ran out in the middle, and
+ * finds it in its way ever after.
+ */
+static int dc_block_complain(const struct dc_block *block, long err)
+{
+	dev_err(block->region->dev, "no struct pages for %#llx-%#llx: error %ld\n", block->start,
+		block->start + block->size - 1, err);
+	if (err != -EEXIST)
+		return err;
+	dev_err(block->region->dev, "the kernel half made them, short of memory: reboot\n");
+	return -ENOMEM;
 }
 
 static int dc_block_map(struct dc_block *block, unsigned long align)
@@ -84,11 +101,8 @@ static int dc_block_map(struct dc_block *block, unsigned long align)
 	block->pgmap.range.start = block->start;
 	block->pgmap.range.end = block->start + block->size - 1;
 	address = memremap_pages(&block->pgmap, node == NUMA_NO_NODE ? first_online_node : node);
-	if (IS_ERR(address)) {
-		dev_err(block->region->dev, "no struct pages for %#llx-%#llx: error %ld\n",
-			block->start, block->start + block->size - 1, PTR_ERR(address));
-		return PTR_ERR(address);
-	}
+	if (IS_ERR(address))
+		return dc_block_complain(block, PTR_ERR(address));
 	dc_clear_reserved(block);
 	return 0;
 }
@@ -119,48 +133,63 @@ static u64 dc_overlap(const struct dc_block *block, u64 start, u64 end)
 	return min(end, block->start + block->size) - max(start, block->start);
 }
 
-static int dc_blocks_get_range(struct dc_region *region, u64 start, u64 size, unsigned long align,
-			       u64 *done)
+/* With the region's lock: one block's part of [at, end). Returns: its bytes, or an error. */
+static s64 dc_block_get(struct dc_region *region, u64 at, u64 end, unsigned long align)
 {
-	u64 at, end = start + size, bytes;
-	struct dc_block **block;
+	u32 index = dc_block_index(region, at);
+	struct dc_block *block = region->blocks[index];
+	u64 bytes;
 
-	for (at = start; at < end; at += bytes) {
-		block = &region->blocks[dc_block_index(region, at)];
-		if (!*block) {
-			struct dc_block *new;
+	if (!block) {
+		block = dc_block_new(region, index, align);
+		if (IS_ERR(block))
+			return PTR_ERR(block);
+		region->blocks[index] = block;
+	}
+	bytes = dc_overlap(block, at, end);
+	block->bytes += bytes;
+	return bytes;
+}
 
-			new = dc_block_new(region, dc_block_index(region, at), align);
-			if (IS_ERR(new))
-				return PTR_ERR(new);
-			*block = new;
+/* A block takes long: others get the lock in between, and the caller can be killed. */
+static s64 dc_block_get_unlocked(struct dc_region *region, u64 at, u64 end, unsigned long align)
+{
+	s64 bytes;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	mutex_lock(&region->lock);
+	bytes = dc_block_get(region, at, end, align);
+	mutex_unlock(&region->lock);
+	return bytes;
+}
+
+int dc_blocks_get(struct dc_region *region, const struct dcs_ranges *ranges, unsigned long align,
+		  u64 *done)
+{
+	u32 i;
+
+	*done = 0;
+	for (i = 0; i < ranges->nr; i++) {
+		u64 at = ranges->list[i].start, end = at + ranges->list[i].size;
+
+		while (at < end) {
+			s64 bytes = dc_block_get_unlocked(region, at, end, align);
+
+			if (bytes < 0)
+				return bytes;
+			at += bytes;
+			*done += bytes;
 		}
-		bytes = dc_overlap(*block, at, end);
-		(*block)->bytes += bytes;
-		*done += bytes;
 	}
 	return 0;
 }
 
-int dc_blocks_get(struct dc_region *region, const struct dcs_ranges *ranges, unsigned long align)
+int dc_blocks_get_one(struct dc_region *region, const struct dcs_range *range, unsigned long align)
 {
-	u64 done = 0;
-	int err;
-	u32 i;
+	s64 bytes = dc_block_get(region, range->start, range->start + range->size, align);
 
-	for (i = 0; i < ranges->nr; i++) {
-		done = 0;
-		err = dc_blocks_get_range(region, ranges->list[i].start, ranges->list[i].size,
-					  align, &done);
-		if (err)
-			goto undo;
-	}
-	return 0;
-undo:
-	dc_blocks_put(region, ranges->list[i].start, done);
-	while (i--)
-		dc_blocks_put(region, ranges->list[i].start, ranges->list[i].size);
-	return err;
+	return bytes < 0 ? bytes : 0;
 }
 
 void dc_blocks_put(struct dc_region *region, u64 start, u64 size)
@@ -177,6 +206,18 @@ void dc_blocks_put(struct dc_region *region, u64 start, u64 size)
 		memunmap_pages(&(*block)->pgmap);
 		kfree(*block);
 		*block = NULL;
+	}
+}
+
+void dc_blocks_put_ranges(struct dc_region *region, const struct dcs_ranges *ranges, u64 bytes)
+{
+	u32 i;
+
+	for (i = 0; i < ranges->nr && bytes; i++) {
+		u64 size = min(bytes, ranges->list[i].size);
+
+		dc_blocks_put(region, ranges->list[i].start, size);
+		bytes -= size;
 	}
 }
 
@@ -200,13 +241,20 @@ bool dc_pages_pinned(struct dc_region *region, u64 start, u64 size)
 	return false;
 }
 
+/*
+ * But for those with memory that failed: the handler of memory failures reads
+ * page->mapping more than once. Nobody gets these pages again.
+ */
 void dc_pages_forget(struct dc_region *region, u64 start, u64 size)
 {
-	unsigned long pfn = PHYS_PFN(start), end = PHYS_PFN(start + size);
+	unsigned long pfn = PHYS_PFN(start), end = PHYS_PFN(start + size), nr;
 
-	while (pfn < end) {
-		pfn_to_page(pfn)->mapping = NULL;
-		pfn += dc_folio_pages(region, PFN_PHYS(pfn));
+	for (; pfn < end; pfn += nr) {
+		nr = dc_folio_pages(region, PFN_PHYS(pfn));
+		spin_lock(&region->bad_lock);
+		if (!dc_has_bad(region, PFN_PHYS(pfn), PFN_PHYS(nr)))
+			pfn_to_page(pfn)->mapping = NULL;
+		spin_unlock(&region->bad_lock);
 		cond_resched();
 	}
 }

@@ -77,12 +77,19 @@ static void test_words(void)
 	ok_errno(ENODEV, claim(RED, a, "shared", ""), "claim: shared at the wrong place");
 	ok_errno(ENXIO, claim(RED, empty, "", ""), "claim: an instance without memory");
 	ok_errno(EINVAL, class_put("release", "\n"), "release: a newline");
+	ok_errno(EINVAL, class_put("release", "red"), "release: no UUID");
+	ok_errno(EINVAL, class_put("release", NIL), "release: the nil UUID, everywhere");
+	ok_errno(EINVAL, release(RED " shared", a, "", ""), "release: shared");
 	ok_errno(ENODEV, release(RED, "dax99.99", "", ""), "release: no such instance");
 	ok_errno(EPERM, release(RED, a, "", ""), "release: what nobody has claimed");
 	snprintf(text, sizeof(text), RED);
-	for (int i = 0; i < 65; i++)
+	for (int i = 0; i < 128; i++)
 		strcat(strcat(text, " "), a);
-	ok_errno(EINVAL, class_put("claim", text), "claim: 65 names");
+	ok_errno(0, class_put("claim", text), "claim: 128 names");
+	claimed(a, RED " 128", "by 128 names");
+	ok_errno(0, class_put("release", text), "release: 128 names");
+	strcat(strcat(text, " "), a);
+	ok_errno(EINVAL, class_put("claim", text), "claim: 129 names");
 	all_free("after bad words");
 }
 
@@ -158,6 +165,7 @@ static void test_in_force(void)
 {
 	uint64_t size = instance_number(a, "size");
 	int first, second;
+	void *memory;
 
 	ok_errno(0, claim(RED, a, "", ""), "red claims");
 	ok_errno(EBUSY, resize(a, 0), "a claimed instance does not go");
@@ -168,9 +176,14 @@ static void test_in_force(void)
 	ok(first >= 0, "it can be opened once");
 	second = open_instance(a);
 	ok_errno(EBUSY, second < 0 ? errno : 0, "and not a second time");
+	memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, first, 0);
+	ok(memory != MAP_FAILED, "it can be mapped");
 	close(first);
+	second = open_instance(a);
+	ok_errno(EBUSY, second < 0 ? errno : 0, "who has it mapped has it open");
+	munmap(memory, size);
 	first = open_instance(a);
-	ok(first >= 0, "again when it is closed");
+	ok(first >= 0, "again when it is unmapped");
 	ok_errno(0, release(RED, a, "", ""), "red releases");
 	second = open_instance(a);
 	ok(second >= 0, "unclaimed, it can be open twice");
@@ -282,7 +295,9 @@ static void test_module(void)
 	claimed(a, MODULE " 1", "by a module");
 	ok_errno(EBUSY, claim(RED, a, "", ""), "red is refused");
 	ok_errno(EBUSY, resize(a, 0), "what a module has does not go");
-	ok_errno(0, class_put("release", MODULE), "cleaning up in its name");
+	ok_errno(EBUSY, claim(MODULE, a, "", ""), "user space in its name is refused");
+	ok_errno(EPERM, release(MODULE, a, "", ""), "it does not release in its name");
+	ok_errno(0, class_put("release", MODULE), "nor by cleaning up");
 	claimed(a, MODULE " 1", "by a module, whatever user space says");
 	test_idle();
 	test_failure();

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 #
-# usage: life.sh
+# usage: life.sh CHECK-DRIVER
 #
 # The module comes and goes: over busy memory it does not come, with memory in use it does not go, and
 # nothing is left of it after twenty lives.
@@ -26,6 +26,7 @@ refused_regions() {
   before=$(dmesg | wc -l)
   check "$1: not loaded" loading_fails "$2"
   check "$1: the log says why" says_since "$before" "$3"
+  modprobe -r dax_color
   check "$1: nothing is left" nothing_is_left
 }
 
@@ -48,7 +49,8 @@ regions_are() {
 }
 
 parameters() {
-  modprobe dax_hmem region_idle=1
+  local device
+  load_dax
   refused_regions "memory that is RAM" 0x10000000+64M@0 '0x10000000-0x13ffffff|10000000-13ffffff'
   refused_regions "half of it RAM" 0x4c000000+128M@0 '4c000000-'
   refused_regions "a start that is no multiple of 2 MiB" 0x40100000+64M@0 '40100000'
@@ -56,7 +58,10 @@ parameters() {
   refused_regions "the same range twice" 0x40000000+64M@0,0x40000000+64M@0 '40000000-'
   refused_regions "ranges that overlap" 0x40000000+64M@0,0x42000000+64M@0 '42000000-'
   refused_regions "the second of two is RAM" 0x40000000+64M@0,0x10000000+64M@0 '10000000-'
-  refused_regions "soft-reserved memory that is dax_hmem's" 0x100000000+64M@0 '100000000-'
+  device=$(daxctl create-device -r 0 -s 64M 2>/dev/null | jq -r '.[].chardev')
+  refused_regions "memory that mainline's $device has" 0x100000000+64M@0 '100000000-'
+  daxctl disable-device "$device" && daxctl destroy-device "$device"
+  unload_dax
   refused_regions "no size" 0x40000000@0 'regions'
   refused_regions "a size of 0" 0x40000000+0@0 '.'
   refused_regions "no node" 0x40000000+64M 'regions'
@@ -70,7 +75,6 @@ parameters() {
   refused_regions "a granule that is none" 0x40000000+64M@0/3M/4 '.'
   refused_regions "no colors" 0x40000000+64M@0/4M/0 '.'
   refused_regions "a base that is no multiple of the granule" 0x40000000+64M@0/4M/4/0x100000 '.'
-  refused_regions "two geometries of a node" 0x40000000+64M@0/4M/4,0x44000000+64M@0/8M/4 '.'
   refused_regions "an empty entry" 0x40000000+64M@0,,0x44000000+64M@0 '.'
   refused_regions "words behind it" "0x40000000+64M@0 and more" '.'
 
@@ -128,6 +132,64 @@ in_use() {
   check "nothing is left" nothing_is_left
 }
 
+unbound() {
+  [ ! -e "/sys/bus/platform/devices/$1/driver" ]
+}
+
+# Root takes the driver from the memory while it is mapped, and while it is pinned: nothing breaks, and what
+# is pinned is waited for.
+robbed() {
+  local device name user robber
+  device=$(hmem_device)
+  load_driver
+  name=$(make hmem $((4 << 20)))
+  exec 9<"/dev/$name"
+  "$program" --hold "$name" &
+  user=$!
+  sleep 0.5
+  check "unbind while it is mapped" put "$device" "$PLATFORM/unbind"
+  check "who had it mapped goes on, with nothing" kill -0 $user
+  kill $user
+  wait $user 2>/dev/null
+  check "the instance is gone" test ! -e "$CLASS/$name"
+  check "bind again, while the old one is open" put "$device" "$PLATFORM/bind"
+  name=$(make hmem $((4 << 20)))
+  check "it works" test -n "$name"
+  refused "rmmod while the old one is open" 'in use' rmmod dax_color
+  exec 9<&-
+  "$program" --pin "$name" &
+  user=$!
+  sleep 0.5
+  put "$device" "$PLATFORM/unbind" &
+  robber=$!
+  sleep 1
+  check "unbind waits for what is pinned" kill -0 $robber
+  kill $user
+  wait $user 2>/dev/null
+  check "until it is let go" wait_for 20 unbound "$device"
+  wait $robber
+  check "bind again" put "$device" "$PLATFORM/bind"
+  check "all of it is there" all_is_back
+  check "unload" unload_driver
+}
+
+# So it is with what a module has claimed: the claim goes with the instance.
+robbed_of_a_claim() {
+  local device name
+  device=$(hmem_device)
+  load_driver
+  name=$(make hmem $((4 << 20)))
+  check "a module claims" insmod "$(claimant "$program")" "names=$name"
+  check "unbind what is claimed" put "$device" "$PLATFORM/unbind"
+  check "the module goes" rmmod dax_color_claimant
+  check "bind again" put "$device" "$PLATFORM/bind"
+  name=$(make hmem $((4 << 20)))
+  check "an instance of that name is nobody's" grep -qx -- - "$CLASS/$name/claim"
+  put 0 "$CLASS/$name/size"
+  check "all of it is there" wait_for 10 all_is_back
+  check "unload" unload_driver
+}
+
 # What the kernel has in slabs and page tables, in kB; and what is available.
 memory_now() {
   sync
@@ -144,28 +206,24 @@ our_caches() {
   awk '/dax_color|^dc_/ { print $1 }' /proc/slabinfo
 }
 
+# one_life NUMBER: instances come and go, one of them while it is mapped. The module finds its memory by
+# itself, as driver_override is set; every fifth time dax_hmem has it meanwhile.
 one_life() {
-  local i names=() region
-  load_driver
+  local region name names=() holder
+  modprobe dax_color regions=$SMALL_START+$SMALL_SIZE@0 || return
   region=$(echo "$PLATFORM"/hmem.*/dax_region)
-  put "rotate 2097152 $((2 + $1)) $(<"$region/resource")" "$region/geometry"
-  for i in 1 2 3 4 5 6; do
-    names+=("$(make hmem $((i << 21)))")
+  put "rotate 2097152 $((2 + $1)) $(<"$region/resource")" "$region/geometry" || return
+  names+=("$(make hmem $((2 << 20)))" "$(make hmem $((12 << 20)))" "$(make dax_color $((8 << 20)))")
+  "$program" --hold "${names[1]}" &
+  holder=$!
+  for name in "${names[@]}"; do
+    put 0 "$CLASS/$name/size" && put "$name" "$(region_of "$name")/delete" || return
   done
-  names+=("$(make dax_color $((8 << 20)))")
-  for i in "${names[@]}"; do
-    # Also one that is mapped when it goes.
-    "$program" --hold "$i" &
-    sleep 0.05
-    put 0 "$CLASS/$i/size" && put "$i" "$(region_of "$i")/delete" || return 1
-    kill %% 2>/dev/null
-  done
-  wait
+  kill $holder
+  wait $holder 2>/dev/null
   wait_for 10 all_is_back || { echo "memory does not come back"; return 1; }
-  case $(($1 % 2)) in
-    0) unload_driver ;;
-    1) bind --release && [ "$(hmem_driver)" = hmem ] && bind && bind --release && unload_driver ;;
-  esac
+  (($1 % 5 != 0)) || { bind --release && [ "$(hmem_driver)" = hmem ] && bind; } || return
+  unload_driver
 }
 
 all_is_back() {
@@ -178,6 +236,8 @@ all_is_back() {
 
 lives() {
   local life before after
+  load_driver
+  unload_driver
   for life in 1 2 3; do
     one_life "$life" || break
   done
@@ -189,16 +249,17 @@ lives() {
   printf '# kernel memory: %s kB after 3 lives, %s kB after 20\n' "$before" "$after"
   # A struct page for each 4 KiB of one extent would be 128 kB; a leak of one object each life is not
   # seen here but by kmemleak (./dev kasan).
-  check "17 lives leave less than 1 MiB" test $((after - before)) -lt 1024
+  # There, what is freed stays in KASAN's quarantine, and every stack that was seen is kept.
+  [ -e /sys/kernel/debug/kmemleak ] ||
+    check "17 lives leave less than 1 MiB" test $((after - before)) -lt 1024
   same "no cache of ours is left" "" "$(our_caches)"
   check "nothing is left" nothing_is_left
 }
 
 program=$1
 parameters
-check_kernel_log parameters
 in_use
-check_kernel_log "memory in use"
+robbed
+robbed_of_a_claim
 lives
-check_kernel_log lives
 [ "$failures" = 0 ]

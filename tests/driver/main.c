@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * check-driver [--region R] [--long] [--seed N] [--file F] [--module M] PART...
- * check-driver --hold INSTANCE
+ * check-driver --hold INSTANCE, --pin INSTANCE
  *
- * dax_color, from user space, as driver/ABI.md says it is. Runs as root in the virtual host, where
- * dax_color has a region, and nobody else an instance of it:
+ * dax_color, from user space, as driver/ABI.md says it is. Runs as root in the virtual
+ * host, where dax_color has a region, and nobody else an instance of it:
  *
  *   tests/driver/run --build build --kernel 6.12 maps
  *
@@ -12,11 +12,14 @@
  */
 #include "dax.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct options options = {.seconds = 10, .processes = 32, .seed = 1};
@@ -25,17 +28,28 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{"ops", test_ops},	 {"full", test_full},	    {"colors", test_colors}, {"claims", test_claims},
-	{"maps", test_maps},	 {"minors", test_minors},   {"resize", test_resize},
-	{"release", test_release}, {"vfio", test_vfio},	    {"poison", test_poison},
-	{"storm", test_storm},	 {"kvm", test_kvm},
+	{"ops", test_ops},
+	{"full", test_full},
+	{"colors", test_colors},
+	{"claims", test_claims},
+	{"maps", test_maps},
+	{"minors", test_minors},
+	{"nomem", test_nomem},
+	{"resize", test_resize},
+	{"stale", test_stale},
+	{"release", test_release},
+	{"vfio", test_vfio},
+	{"poison", test_poison},
+	{"storm", test_storm},
+	{"kvm", test_kvm},
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: check-driver [--region R] [--long] [--seed N] [--file F] [--module M] PART...\nParts:");
+	fprintf(stderr, "usage: check-driver [--region R] [--long] [--seed N] [--file F] [--module M] "
+			"PART...\nParts:");
 	for (unsigned int i = 0; i < N_PARTS; i++)
 		fprintf(stderr, " %s", parts[i].name);
 	fprintf(stderr, "\n");
@@ -53,6 +67,18 @@ _Noreturn static void hold(const char *name)
 			try_write(memory + at, at);
 		usleep(1000);
 	}
+}
+
+/* Has a page of an instance in a pipe until it is killed. */
+_Noreturn static void pin(const char *name)
+{
+	struct iovec page = {map_all(name, instance_number(name, "size")), 4096};
+	int ends[2];
+
+	if (pipe(ends) || vmsplice(ends[1], &page, 1, 0) != 4096)
+		die("vmsplice: %s", strerror(errno));
+	for (;;)
+		pause();
 }
 
 static void run(const char *name)
@@ -76,6 +102,7 @@ int main(int argc, char **argv)
 		{"file", required_argument, NULL, 'f'},
 		{"module", required_argument, NULL, 'm'},
 		{"hold", required_argument, NULL, 'h'},
+		{"pin", required_argument, NULL, 'p'},
 		{},
 	};
 	int wanted = -1, option;
@@ -101,6 +128,8 @@ int main(int argc, char **argv)
 			break;
 		case 'h':
 			hold(optarg);
+		case 'p':
+			pin(optarg);
 		default:
 			usage();
 		}

@@ -288,13 +288,37 @@ static gboolean read_seed(const DaxcSysfs *sysfs, DaxcInstance *instance, GError
 	return seed != NULL;
 }
 
+#define NOBODY "00000000-0000-0000-0000-000000000000"
+
+static gboolean read_owner(const DaxcSysfs *sysfs, const char *dir,
+			   DaxcInstance *instance, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_autofree char *path = NULL;
+
+	if (sysfs->kind == DAXC_SYSFS_MAINLINE)
+		return TRUE;
+	text = read_attribute(dir, "owner", error);
+	if (!text)
+		return FALSE;
+	if (g_uuid_string_is_valid(text)) {
+		instance->owner = strcmp(text, NOBODY) == 0 ? NULL
+							    : g_ascii_strdown(text, -1);
+		return TRUE;
+	}
+	path = g_build_filename(dir, "owner", NULL);
+	return bad_attribute(error, path, text, "no UUID");
+}
+
 static gboolean read_instance(const DaxcSysfs *sysfs, const char *dir,
 			      DaxcInstance *instance, GError **error)
 {
 	if (!read_number(dir, "size", G_MAXUINT64, &instance->size, error) ||
 	    !read_number(dir, "align", G_MAXUINT64, &instance->align, error) ||
 	    !read_use(sysfs, dir, instance, error) ||
-	    !read_seed(sysfs, instance, error) || !read_extents(dir, instance, error))
+	    !read_seed(sysfs, instance, error) ||
+	    !read_owner(sysfs, dir, instance, error) ||
+	    !read_extents(dir, instance, error))
 		return FALSE;
 	if (daxc_extents_size(instance->extents) != instance->size) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
@@ -607,6 +631,20 @@ static GArray *take_region(GArray *names)
 	return taken;
 }
 
+GArray *daxc_sysfs_region_ids(const DaxcSysfs *sysfs)
+{
+	g_autoptr(GArray) names = list_names(sysfs, NULL);
+	GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint));
+
+	for (guint i = 0; names && i < names->len; i++) {
+		guint id = g_array_index(names, Name, i).region;
+
+		if (ids->len == 0 || g_array_index(ids, guint, ids->len - 1) != id)
+			g_array_append_val(ids, id);
+	}
+	return ids;
+}
+
 gboolean daxc_sysfs_has_regions(const DaxcSysfs *sysfs)
 {
 	g_autoptr(GArray) names = list_names(sysfs, NULL);
@@ -658,6 +696,14 @@ char *daxc_sysfs_region(const DaxcSysfs *sysfs, guint region, GError **error)
 char *daxc_sysfs_device(const DaxcSysfs *sysfs, const char *name)
 {
 	return device_dir(sysfs, name);
+}
+
+char *daxc_sysfs_read_instance(const DaxcSysfs *sysfs, const char *name,
+			       const char *attribute, GError **error)
+{
+	g_autofree char *dir = device_dir(sysfs, name);
+
+	return read_attribute(dir, attribute, error);
 }
 
 char *daxc_sysfs_read(const DaxcSysfs *sysfs, guint region, const char *attribute,

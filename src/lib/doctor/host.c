@@ -225,7 +225,8 @@ static void check_agreement(Doctor *doctor, DaxcCheck *check)
 	g_autoptr(GPtrArray) list = NULL;
 	g_autofree char *names = NULL;
 
-	layout = snapshot ? daxc_snapshot_layout(doctor->host, snapshot, &error) : NULL;
+	layout = snapshot ? daxc_snapshot_layout(doctor->host, snapshot, NULL, &error)
+			  : NULL;
 	if (!layout) {
 		daxc_doctor_verdict(
 			check, DAXC_CHECK_BROKEN, g_strdup(error->message),
@@ -263,8 +264,9 @@ static void check_foreign(Doctor *doctor, DaxcCheck *check)
 		const DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
 		g_autofree char *size = daxc_size_format(instance->size);
 
-		g_string_append_printf(names, "%s%s (%s)", i ? ", " : "", instance->name,
-				       size);
+		if (!daxc_is_being_filled(snapshot, instance->name, NULL))
+			g_string_append_printf(names, "%s%s (%s)", names->len ? ", " : "",
+					       instance->name, size);
 	}
 	if (names->len == 0) {
 		daxc_doctor_ok(check, "every instance is a carving");

@@ -255,7 +255,8 @@ GPtrArray *daxc_host_foreign(DaxcHost *host, GError **error)
 	for (guint i = 0; i < snapshot->unknown->len; i++) {
 		DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
 
-		if (g_ptr_array_find(snapshot->instances, instance, &index))
+		if (!daxc_is_being_filled(snapshot, instance->name, NULL) &&
+		    g_ptr_array_find(snapshot->instances, instance, &index))
 			g_ptr_array_add(foreign, g_ptr_array_steal_index(
 							 snapshot->instances, index));
 	}
@@ -422,7 +423,7 @@ gboolean daxc_host_map(DaxcHost *host, GArray **granules, GPtrArray **carvings,
 
 	if (!snapshot)
 		return FALSE;
-	layout = daxc_snapshot_layout(host, snapshot, error);
+	layout = daxc_snapshot_layout(host, snapshot, NULL, error);
 	if (!layout)
 		return FALSE;
 	fill_map(map, layout, snapshot);
@@ -481,7 +482,7 @@ GPtrArray *daxc_host_colors(DaxcHost *host, GError **error)
 
 	if (!snapshot)
 		return NULL;
-	layout = daxc_snapshot_layout(host, snapshot, error);
+	layout = daxc_snapshot_layout(host, snapshot, NULL, error);
 	if (!layout)
 		return NULL;
 	first = g_new0(guint, daxc_layout_domains(layout) + 1);
