@@ -31,7 +31,8 @@ static int class_put(const char *attribute, const char *text)
 	return put(path, text, strlen(text));
 }
 
-static int claim(const char *who, const char *first, const char *second, const char *third)
+static int claim(const char *who, const char *first, const char *second,
+		 const char *third)
 {
 	char text[256];
 
@@ -39,7 +40,8 @@ static int claim(const char *who, const char *first, const char *second, const c
 	return class_put("claim", text);
 }
 
-static int release(const char *who, const char *first, const char *second, const char *third)
+static int release(const char *who, const char *first, const char *second,
+		   const char *third)
 {
 	char text[256];
 
@@ -51,7 +53,8 @@ static void claimed(const char *name, const char *expected, const char *when)
 {
 	char *is = instance_get(name, "claim");
 
-	ok(strcmp(is, expected) == 0, "claim of %s is '%s' %s (%s)", name, expected, when, is);
+	ok(strcmp(is, expected) == 0, "claim of %s is '%s' %s (%s)", name, expected, when,
+	   is);
 	free(is);
 }
 
@@ -73,7 +76,8 @@ static void test_words(void)
 	ok_errno(EINVAL, claim(RED "1", a, "", ""), "claim: more than a UUID");
 	ok_errno(EINVAL, claim(NIL, a, "", ""), "claim: the nil UUID");
 	ok_errno(ENODEV, claim(RED, "dax99.99", "", ""), "claim: no such instance");
-	ok_errno(ENODEV, claim(RED, a, "dax99.99", ""), "claim: a second one that is none");
+	ok_errno(ENODEV, claim(RED, a, "dax99.99", ""),
+		 "claim: a second one that is none");
 	ok_errno(ENODEV, claim(RED, a, "shared", ""), "claim: shared at the wrong place");
 	ok_errno(ENXIO, claim(RED, empty, "", ""), "claim: an instance without memory");
 	ok_errno(EINVAL, class_put("release", "\n"), "release: a newline");
@@ -243,7 +247,8 @@ static void test_idle(void)
 
 	if (pipe(pipes) != 0 || vmsplice(pipes[1], &page, 1, 0) != 4096)
 		die("vmsplice: %s", strerror(errno));
-	ok_errno(0, put(PARAMETERS "watch", a, strlen(a)), "the module wants to know when it is idle");
+	ok_errno(0, put(PARAMETERS "watch", a, strlen(a)),
+		 "the module wants to know when it is idle");
 	usleep(500000);
 	ok(parameter("idles") == 0, "it is not told while a page is pinned");
 	if (read(pipes[0], drain, sizeof(drain)) != sizeof(drain))
@@ -275,7 +280,8 @@ static void test_failure(void)
 
 	poison(b, size - 4096, size);
 	ok(becomes("failures", 1), "the claimant is told of memory that failed");
-	ok(parameter("offset") == size - 4096, "and where (%" PRIu64 ")", parameter("offset"));
+	ok(parameter("offset") == size - 4096, "and where (%" PRIu64 ")",
+	   parameter("offset"));
 }
 
 static void test_module(void)
@@ -301,8 +307,12 @@ static void test_module(void)
 	claimed(a, MODULE " 1", "by a module, whatever user space says");
 	test_idle();
 	test_failure();
-	ok(syscall(SYS_delete_module, "dax_color", O_NONBLOCK) != 0, "dax_color is not unloaded");
-	ok_errno(0, syscall(SYS_delete_module, "dax_color_claimant", O_NONBLOCK) == 0 ? 0 : errno,
+	ok(syscall(SYS_delete_module, "dax_color", O_NONBLOCK) != 0,
+	   "dax_color is not unloaded");
+	ok_errno(0,
+		 syscall(SYS_delete_module, "dax_color_claimant", O_NONBLOCK) == 0
+			 ? 0
+			 : errno,
 		 "the module goes");
 	all_free("after the module");
 }

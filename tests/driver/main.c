@@ -28,27 +28,19 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{"ops", test_ops},
-	{"full", test_full},
-	{"colors", test_colors},
-	{"claims", test_claims},
-	{"maps", test_maps},
-	{"minors", test_minors},
-	{"nomem", test_nomem},
-	{"resize", test_resize},
-	{"stale", test_stale},
-	{"release", test_release},
-	{"vfio", test_vfio},
-	{"poison", test_poison},
-	{"storm", test_storm},
-	{"kvm", test_kvm},
+	{"ops", test_ops},	   {"full", test_full},	    {"colors", test_colors},
+	{"claims", test_claims},   {"maps", test_maps},	    {"minors", test_minors},
+	{"nomem", test_nomem},	   {"resize", test_resize}, {"stale", test_stale},
+	{"release", test_release}, {"vfio", test_vfio},	    {"poison", test_poison},
+	{"storm", test_storm},	   {"kvm", test_kvm},
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: check-driver [--region R] [--long] [--seed N] [--file F] [--module M] "
+	fprintf(stderr, "usage: check-driver [--region R] [--long] [--seed N] [--file F] "
+			"[--module M] "
 			"PART...\nParts:");
 	for (unsigned int i = 0; i < N_PARTS; i++)
 		fprintf(stderr, " %s", parts[i].name);

@@ -302,24 +302,24 @@ START_TEST(a_geometry_that_cannot_be)
 }
 END_TEST
 
-START_TEST(claims_are_read)
+START_TEST(color_owners_are_read)
 {
 	g_autoptr(Tree) root = tree_usual();
 	g_autoptr(DaxcKernel) kernel = open_tree(root);
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GArray) claims = daxc_kernel_claims(kernel, 0, &rotate, &error);
+	g_autoptr(GArray) owners = daxc_kernel_color_owners(kernel, 0, &rotate, &error);
 
 	unit_assert_no_error(error);
-	ck_assert_uint_eq(claims->len, 4);
-	ck_assert_str_eq(g_array_index(claims, DaxcColorClaim, 0).owner, RED);
-	ck_assert_uint_eq(g_array_index(claims, DaxcColorClaim, 0).free, 0);
-	ck_assert_str_eq(g_array_index(claims, DaxcColorClaim, 2).owner, "");
-	ck_assert_uint_eq(g_array_index(claims, DaxcColorClaim, 2).color, 2);
-	ck_assert_uint_eq(g_array_index(claims, DaxcColorClaim, 2).free, 1);
+	ck_assert_uint_eq(owners->len, 4);
+	ck_assert_str_eq(g_array_index(owners, DaxcColorOwner, 0).owner, RED);
+	ck_assert_uint_eq(g_array_index(owners, DaxcColorOwner, 0).free, 0);
+	ck_assert_str_eq(g_array_index(owners, DaxcColorOwner, 2).owner, "");
+	ck_assert_uint_eq(g_array_index(owners, DaxcColorOwner, 2).color, 2);
+	ck_assert_uint_eq(g_array_index(owners, DaxcColorOwner, 2).free, 1);
 }
 END_TEST
 
-START_TEST(claims_that_cannot_be)
+START_TEST(color_owners_that_cannot_be)
 {
 	static const char *const texts[] = {
 		"",
@@ -342,7 +342,7 @@ START_TEST(claims_that_cannot_be)
 		g_autoptr(GError) error = NULL;
 
 		put(root, REGION "free_granules", texts[i]);
-		ck_assert_msg(!daxc_kernel_claims(kernel, 0, &rotate, &error),
+		ck_assert_msg(!daxc_kernel_color_owners(kernel, 0, &rotate, &error),
 			      "\"%s\" is accepted", texts[i]);
 		unit_assert_error(error, DAXC_ERROR_KERNEL, "free_granules");
 	}
@@ -445,8 +445,8 @@ int main(void)
 	tcase_add_test(tests, what_instances_have_is_not_available);
 	tcase_add_test(tests, a_geometry_is_compared);
 	tcase_add_test(tests, a_geometry_that_cannot_be);
-	tcase_add_test(tests, claims_are_read);
-	tcase_add_test(tests, claims_that_cannot_be);
+	tcase_add_test(tests, color_owners_are_read);
+	tcase_add_test(tests, color_owners_that_cannot_be);
 	tcase_add_test(tests, what_is_written);
 	tcase_add_test(tests, a_refusal_is_a_sentence);
 	tcase_add_test(tests, tenants_are_owners);

@@ -909,7 +909,7 @@ static void check_owners(void)
 	const DaxcCacheDomain listed = {
 		.node = 1, .kind = DAXC_GEOMETRY_RANGES, .granule = GIB, .colors = 4};
 	g_autofree char *uuid = daxc_owner_uuid("red");
-	g_autoptr(GArray) claims = NULL;
+	g_autoptr(GArray) owners = NULL;
 	g_autoptr(GError) error = NULL;
 	g_autofree char *red = NULL;
 	g_autofree char *again = NULL;
@@ -925,12 +925,12 @@ static void check_owners(void)
 		return;
 	owner = read_attribute(red, "owner");
 	ok(strcmp(owner, uuid) == 0, "the owner is the tenant's UUID");
-	claims = daxc_kernel_claims(kernel, 0, &domain, &error);
-	ok(claims && claims->len == 4 &&
-		   strcmp(g_array_index(claims, DaxcColorClaim, 0).owner, uuid) == 0 &&
-		   g_array_index(claims, DaxcColorClaim, 0).free == 0 &&
-		   g_array_index(claims, DaxcColorClaim, 1).owner[0] == '\0' &&
-		   g_array_index(claims, DaxcColorClaim, 1).free == 2,
+	owners = daxc_kernel_color_owners(kernel, 0, &domain, &error);
+	ok(owners && owners->len == 4 &&
+		   strcmp(g_array_index(owners, DaxcColorOwner, 0).owner, uuid) == 0 &&
+		   g_array_index(owners, DaxcColorOwner, 0).free == 0 &&
+		   g_array_index(owners, DaxcColorOwner, 1).owner[0] == '\0' &&
+		   g_array_index(owners, DaxcColorOwner, 1).free == 2,
 	   "the kernel says whose the colors are");
 	ok(!carve_for("4100+2", "blue", &error), "another tenant gets none of it");
 	ok_error(error, DAXC_ERROR_REFUSED, "another owner's", "... and why is said");

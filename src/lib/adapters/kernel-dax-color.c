@@ -193,44 +193,44 @@ static gboolean dax_color_geometry(DaxcKernel *kernel, guint region,
 }
 
 /* Color @index, as "COLOR FREE OWNER". */
-static gboolean read_claim(const char *line, guint64 index, DaxcColorClaim *claim)
+static gboolean read_color_owner(const char *line, guint64 index, DaxcColorOwner *color)
 {
 	g_auto(GStrv) words = g_strsplit(line, " ", -1);
-	guint64 color;
+	guint64 number;
 
-	if (g_strv_length(words) != 3 || !daxc_sysfs_number(words[0], index, &color) ||
-	    color != index || !daxc_sysfs_number(words[1], G_MAXUINT64, &claim->free))
+	if (g_strv_length(words) != 3 || !daxc_sysfs_number(words[0], index, &number) ||
+	    number != index || !daxc_sysfs_number(words[1], G_MAXUINT64, &color->free))
 		return FALSE;
-	claim->color = (guint32)color;
-	claim->owner[0] = '\0';
+	color->color = (guint32)number;
+	color->owner[0] = '\0';
 	if (strcmp(words[2], "-") == 0)
 		return TRUE;
 	if (!g_uuid_string_is_valid(words[2]))
 		return FALSE;
 	for (guint i = 0; i < DAXC_OWNER_SIZE; i++)
-		claim->owner[i] = g_ascii_tolower(words[2][i]);
+		color->owner[i] = g_ascii_tolower(words[2][i]);
 	return TRUE;
 }
 
-static GArray *dax_color_claims(DaxcKernel *kernel, guint region, GError **error)
+static GArray *dax_color_owners(DaxcKernel *kernel, guint region, GError **error)
 {
 	g_autofree char *text = daxc_sysfs_read(&dax_color_of(kernel)->sysfs, region,
 						"free_granules", error);
-	g_autoptr(GArray) claims = g_array_new(FALSE, FALSE, sizeof(DaxcColorClaim));
+	g_autoptr(GArray) owners = g_array_new(FALSE, FALSE, sizeof(DaxcColorOwner));
 	g_auto(GStrv) lines = text ? g_strsplit(text, "\n", -1) : NULL;
 
 	if (!lines)
 		return NULL;
 	for (guint i = 0; lines[i]; i++) {
-		DaxcColorClaim claim;
+		DaxcColorOwner color;
 
-		if (!read_claim(lines[i], i, &claim)) {
+		if (!read_color_owner(lines[i], i, &color)) {
 			bad_text(error, region, "free_granules", lines[i]);
 			return NULL;
 		}
-		g_array_append_val(claims, claim);
+		g_array_append_val(owners, color);
 	}
-	return g_steal_pointer(&claims);
+	return g_steal_pointer(&owners);
 }
 
 /* ---- steps ---- */
@@ -347,7 +347,7 @@ static const DaxcKernelOps ops = {
 	.scrub = dax_color_scrub,
 	.geometry = dax_color_geometry,
 	.set_geometry = dax_color_set_geometry,
-	.claims = dax_color_claims,
+	.color_owners = dax_color_owners,
 	.holders = dax_color_holders,
 	.is_elsewhere = dax_color_is_elsewhere,
 	.processes = dax_color_processes,

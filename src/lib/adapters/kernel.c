@@ -1254,20 +1254,20 @@ gboolean daxc_kernel_enforces(DaxcKernel *kernel, guint region,
 	       same_geometry(&has, domain);
 }
 
-GArray *daxc_kernel_claims(DaxcKernel *kernel, guint region,
-			   const DaxcCacheDomain *domain, GError **error)
+GArray *daxc_kernel_color_owners(DaxcKernel *kernel, guint region,
+				 const DaxcCacheDomain *domain, GError **error)
 {
-	g_autoptr(GArray) claims = NULL;
+	g_autoptr(GArray) owners = NULL;
 
 	if (!daxc_kernel_enforces(kernel, region, domain))
-		return g_array_new(FALSE, FALSE, sizeof(DaxcColorClaim));
-	claims = kernel->ops->claims(kernel, region, error);
-	if (!claims || claims->len == domain->colors)
-		return g_steal_pointer(&claims);
+		return g_array_new(FALSE, FALSE, sizeof(DaxcColorOwner));
+	owners = kernel->ops->color_owners(kernel, region, error);
+	if (!owners || owners->len == domain->colors)
+		return g_steal_pointer(&owners);
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
 		    "the kernel says of region %u what cannot be: it has %u colors, and "
 		    "its free_granules has %u",
-		    region, domain->colors, claims->len);
+		    region, domain->colors, owners->len);
 	return NULL;
 }
 

@@ -22,7 +22,7 @@ typedef struct DaxcKernel DaxcKernel;
 #define DAXC_OWNER_SIZE 37
 
 /**
- * DaxcColorClaim: one color of a region, as a kernel with DAXC_GUARANTEE_COLORS has it.
+ * DaxcColorOwner: one color of a region, as a kernel with DAXC_GUARANTEE_COLORS has it.
  * @free: whole granules that nobody has
  * @owner: whose it is, "" when it is nobody's
  */
@@ -30,7 +30,7 @@ typedef struct {
 	guint32 color;
 	guint64 free;
 	char owner[DAXC_OWNER_SIZE];
-} DaxcColorClaim;
+} DaxcColorOwner;
 
 /**
  * DaxcKernelOps: what a backend does. All take a name that exists ("daxR.N").
@@ -59,8 +59,8 @@ typedef struct {
  * @geometry: (nullable): how the kernel colors a region: kind, granule, base and colors
  *   of @geometry, colors 0 when it does not; node is left
  * @set_geometry: (nullable): NULL @geometry: not at all
- * @claims: (nullable) (element-type DaxcColorClaim): what the kernel says of a region's
- *   colors, one for each, in order; with a geometry only
+ * @color_owners: (nullable) (element-type DaxcColorOwner): what the kernel says of a
+ * region's colors, one for each, in order; with a geometry only
  * @holders: (element-type utf8): processes, but for this one, that have the
  *   instance open or mapped: "qemu-system-x86 (1234)"; an error when one of them
  *   could not be looked into
@@ -99,7 +99,7 @@ typedef struct {
 			     GError **error);
 	gboolean (*set_geometry)(DaxcKernel *kernel, guint region,
 				 const DaxcCacheDomain *geometry, GError **error);
-	GArray *(*claims)(DaxcKernel *kernel, guint region, GError **error);
+	GArray *(*color_owners)(DaxcKernel *kernel, guint region, GError **error);
 	GPtrArray *(*holders)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*is_elsewhere)(DaxcKernel *kernel, const char *name);
 	GPtrArray *(*processes)(DaxcKernel *kernel, const GPtrArray *instances,
@@ -262,13 +262,13 @@ gboolean daxc_kernel_enforces(DaxcKernel *kernel, guint region,
 			      const DaxcCacheDomain *domain);
 
 /**
- * daxc_kernel_claims:
+ * daxc_kernel_color_owners:
  *
- * Returns: (transfer full) (element-type DaxcColorClaim): one for each color of
+ * Returns: (transfer full) (element-type DaxcColorOwner): one for each color of
  *   @domain, in order; empty when the kernel does not keep them apart.
  */
-GArray *daxc_kernel_claims(DaxcKernel *kernel, guint region,
-			   const DaxcCacheDomain *domain, GError **error);
+GArray *daxc_kernel_color_owners(DaxcKernel *kernel, guint region,
+				 const DaxcCacheDomain *domain, GError **error);
 
 /*
  * The functions below change things. Instance numbers are reused at once, lowest

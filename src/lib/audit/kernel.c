@@ -405,7 +405,7 @@ static void judge_shared(DaxcLook *look, const Owners *owners, const GArray *col
 }
 
 /* Of each color that @row has, who else has it: one breach for each other tenant. */
-static void claim(DaxcLook *look, Owners *owners, const DaxcAuditInstance *row)
+static void take_colors(DaxcLook *look, Owners *owners, const DaxcAuditInstance *row)
 {
 	g_autoptr(GHashTable) others = g_hash_table_new_full(
 		g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_array_unref);
@@ -532,7 +532,7 @@ void daxc_look_colors(DaxcLook *look)
 
 		if (!owners || !row->tenant)
 			continue;
-		claim(look, owners, row);
+		take_colors(look, owners, row);
 		judge_reserved(look, owners, row);
 	}
 	for (guint i = 0; i < rows->len; i++) {
