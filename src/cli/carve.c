@@ -18,7 +18,8 @@ static const GOptionEntry options[] = {
 	{NULL},
 };
 
-static JsonNode *build(const DaxcRequest *request, const GPtrArray *carvings)
+static JsonNode *build(const DaxcRequest *request, const GPtrArray *carvings,
+		       const GPtrArray *instances)
 {
 	JsonBuilder *builder = json_builder_new();
 
@@ -26,7 +27,7 @@ static JsonNode *build(const DaxcRequest *request, const GPtrArray *carvings)
 	cli_add_text(builder, "domain", request->name);
 	cli_add_text(builder, "uuid", request->uuid);
 	cli_add_text(builder, "tenant", request->tenant);
-	cli_add_carvings(builder, "carvings", carvings);
+	cli_add_carvings(builder, "carvings", carvings, instances);
 	json_builder_end_object(builder);
 	return cli_built(builder);
 }
@@ -36,6 +37,7 @@ static CliStatus run(Cli *cli, int argc, char **argv)
 	g_autoptr(DaxcRequest) request = NULL;
 	g_autoptr(DaxcHost) host = NULL;
 	g_autoptr(GPtrArray) carvings = NULL;
+	g_autoptr(GPtrArray) instances = NULL;
 	g_autoptr(JsonNode) document = NULL;
 	CliStatus status = cli_request(cli, &wish, argc, argv, &request);
 	GError *error = NULL;
@@ -48,7 +50,9 @@ static CliStatus run(Cli *cli, int argc, char **argv)
 	carvings = daxc_host_carve(host, request, &error);
 	if (!carvings)
 		return cli_fail(cli, NULL, error);
-	document = build(request, carvings);
+	/* Who cannot look at it now has it all the same. */
+	instances = daxc_host_instances(host, NULL);
+	document = build(request, carvings, instances);
 	if (cli->json)
 		cli_print_json(document);
 	else

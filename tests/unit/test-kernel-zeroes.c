@@ -419,7 +419,8 @@ START_TEST(what_another_driver_has_stays)
 	g_autoptr(DaxcCarving) carving = carve_well(&f, 1, "red", 2 * GIB, 2);
 	g_autoptr(GError) error = NULL;
 
-	ck_assert(daxc_kernel_destroy(f.host->kernel, carving->instance, NULL));
+	ck_assert(daxc_kernel_destroy(f.host->kernel, carving->instance, carving->uuid,
+				      NULL));
 	shim->ops.is_elsewhere = shim_is_elsewhere;
 	ck_assert(daxc_host_recover(f.host, FALSE, NULL, NULL));
 	ck_assert_uint_eq(carvings(f.host), 1);

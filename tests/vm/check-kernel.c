@@ -273,7 +273,7 @@ static void ok_refused(const char *text, guint64 unit, guint64 align, int code,
 static gboolean destroy_ok(const char *name)
 {
 	g_autoptr(GError) error = NULL;
-	gboolean done = daxc_kernel_destroy(kernel, name, &error);
+	gboolean done = daxc_kernel_destroy(kernel, name, NULL, &error);
 
 	ok_no_error(done, error, "ours destroys it");
 	return done;
@@ -720,7 +720,7 @@ static void ok_busy(const char *name, pid_t pid)
 	g_autofree char *before = snapshot();
 	g_autoptr(GError) error = NULL;
 
-	ok(!daxc_kernel_destroy(kernel, name, &error), "ours does not destroy it");
+	ok(!daxc_kernel_destroy(kernel, name, NULL, &error), "ours does not destroy it");
 	ok_error(error, DAXC_ERROR_BUSY, who, "... and names the process");
 	ok_unchanged(before);
 }
@@ -856,7 +856,8 @@ static void check_kmem(void)
 	ok_refused("1+1", GIB, GIB, DAXC_ERROR_REFUSED, "blacklist kmem",
 		   "ours leaves it, and says the remedy");
 	before = snapshot();
-	ok(!daxc_kernel_destroy(kernel, "dax0.0", &error), "ours does not destroy it");
+	ok(!daxc_kernel_destroy(kernel, "dax0.0", NULL, &error),
+	   "ours does not destroy it");
 	ok_error(error, DAXC_ERROR_REFUSED, "driver kmem", "... and says why");
 	ok_unchanged(before);
 }

@@ -54,6 +54,14 @@ static const DaxcReason reasons[] = {
 	 "killed while its memory was being zeroed"},
 	{DAXC_STEP_EXTENT, ENOMEM, DAXC_ERROR_KERNEL,
 	 "the kernel has no memory for its struct pages"},
+	{DAXC_STEP_CLAIM, EBUSY, DAXC_ERROR_BUSY,
+	 "somebody else has claimed one of them (`daxcolor list`), or has it open"},
+	{DAXC_STEP_CLAIM, ENXIO, DAXC_ERROR_KERNEL, "it has no memory"},
+	{DAXC_STEP_CLAIM, EINVAL, DAXC_ERROR_KERNEL,
+	 "the kernel takes no such claim, or none of so many instances"},
+	{DAXC_STEP_UNCLAIM, EPERM, DAXC_ERROR_BUSY,
+	 "it is that of a module of the kernel's, or has been given back meanwhile"},
+	{DAXC_STEP_CLEAR, EBUSY, DAXC_ERROR_BUSY, "somebody has claimed it meanwhile"},
 	{DAXC_STEP_DELETE, EBUSY, DAXC_ERROR_KERNEL,
 	 "it has memory, or is the seed of its region"},
 	{DAXC_STEP_GEOMETRY, EBUSY, DAXC_ERROR_REFUSED,
@@ -280,6 +288,38 @@ static gboolean dax_color_add_extent(DaxcKernel *kernel, const char *name,
 	return code == 0 || refused(error, DAXC_STEP_EXTENT, what, code);
 }
 
+/* Attributes of the class: several instances are claimed in one step. */
+static gboolean put_class(DaxcKernel *kernel, DaxcKernelStep step, const char *what,
+			  const char *attribute, const char *text, GError **error)
+{
+	g_autofree char *dir =
+		g_build_filename(dax_color_of(kernel)->root, DAXC_CLASS_DEVICES, NULL);
+	int code = write_text(dir, attribute, text);
+
+	return code == 0 || refused(error, step, what, code);
+}
+
+static gboolean dax_color_claim(DaxcKernel *kernel, const char *const *names,
+				const char *uuid, gboolean shared, GError **error)
+{
+	g_autofree char *list = g_strjoinv(" ", (char **)names);
+	g_autofree char *text =
+		g_strdup_printf("%s%s %s", uuid, shared ? " shared" : "", list);
+
+	return put_class(kernel, DAXC_STEP_CLAIM, list, "claim", text, error);
+}
+
+static gboolean dax_color_unclaim(DaxcKernel *kernel, const char *name, const char *uuid,
+				  guint count, GError **error)
+{
+	g_autofree char *text = g_strdup_printf("%s %s", uuid, name);
+
+	for (guint i = 0; i < count; i++)
+		if (!put_class(kernel, DAXC_STEP_UNCLAIM, name, "release", text, error))
+			return FALSE;
+	return TRUE;
+}
+
 static gboolean dax_color_clear(DaxcKernel *kernel, const char *name, GError **error)
 {
 	return put(kernel, DAXC_STEP_CLEAR, name, "size", "0", error);
@@ -321,9 +361,8 @@ static void dax_color_free(DaxcKernel *kernel)
 }
 
 static const char *const limits[] = {
-	"Root can open, map, resize or empty an instance while a guest uses it: the "
-	"kernel "
-	"does not keep others away from it.",
+	"Root can give back the claim of a guest that runs, or unbind the memory from "
+	"dax_color, and the guest loses it.",
 	"The kernel forgets every instance at reboot.",
 	NULL,
 };
@@ -332,7 +371,7 @@ static const DaxcKernelOps ops = {
 	.name = "dax_color",
 	.limits = limits,
 	.guarantees = DAXC_GUARANTEE_RANGES | DAXC_GUARANTEE_ZEROS | DAXC_GUARANTEE_PINS |
-		      DAXC_GUARANTEE_COLORS,
+		      DAXC_GUARANTEE_COLORS | DAXC_GUARANTEE_CLAIMS,
 	.driver = DAXC_DRIVER_DAX_COLOR,
 	.free = dax_color_free,
 	.regions = dax_color_regions,
@@ -342,6 +381,8 @@ static const DaxcKernelOps ops = {
 	.set_align = dax_color_set_align,
 	.set_owner = dax_color_set_owner,
 	.add_extent = dax_color_add_extent,
+	.claim = dax_color_claim,
+	.unclaim = dax_color_unclaim,
 	.clear = dax_color_clear,
 	.destroy = dax_color_destroy,
 	.scrub = dax_color_scrub,

@@ -234,6 +234,42 @@ static void judge_owner(DaxcLook *look, const DaxcAuditInstance *row)
 		"stop the guest and start it again; find out who made the instance");
 }
 
+/* Where the kernel knows claims a running guest's memory is the guest's alone. */
+static void judge_claim(DaxcLook *look, const DaxcAuditInstance *row)
+{
+	const DaxcInstance *instance = row->instance;
+	const DaxcCarving *carving = row->carving;
+
+	if (!daxc_kernel_knows_claims(look->host->kernel) || !carving ||
+	    carving->state != DAXC_CARVING_ACTIVE)
+		return;
+	if (!instance->claimant)
+		daxc_look_breach(
+			look, "carving-not-claimed", daxc_carving_describe(carving),
+			g_strdup_printf("nobody has claimed its instance %s: the kernel "
+					"lets any other process of root open it, or take "
+					"memory from it",
+					instance->name),
+			"run `daxcolor recover`, which claims it, and find out who gave "
+			"the claim back");
+	else if (g_ascii_strcasecmp(instance->claimant, carving->uuid) != 0)
+		daxc_look_breach(
+			look, "claim-differs", daxc_carving_describe(carving),
+			g_strdup_printf("its instance %s is claimed by %s, who may take "
+					"memory from it, and without whom it cannot be "
+					"taken back",
+					instance->name, instance->claimant),
+			"find out who that is, and have it given back (`daxcolor "
+			"recover` then claims it for the guest)");
+	else if (instance->shared)
+		daxc_look_breach(
+			look, "claim-shared", daxc_carving_describe(carving),
+			g_strdup_printf("the claim of its instance %s lets others open "
+					"it, too",
+					instance->name),
+			"stop the guest and start it again; find out who claimed it");
+}
+
 static void judge_unexplained(DaxcLook *look, const DaxcAuditInstance *row)
 {
 	g_autofree char *colors = NULL;
@@ -267,6 +303,7 @@ void daxc_look_instances(DaxcLook *look)
 		judge_align(look, row);
 		judge_driver(look, row);
 		judge_owner(look, row);
+		judge_claim(look, row);
 	}
 }
 
