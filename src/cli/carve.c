@@ -8,6 +8,7 @@
 #include "request.h"
 
 static CliWish wish;
+static gboolean shared;
 
 static const GOptionEntry options[] = {
 	CLI_WISH_OPTIONS(wish),
@@ -15,6 +16,8 @@ static const GOptionEntry options[] = {
 	 "Whose it is (default: a new one)", "UUID"},
 	{"name", 'N', 0, G_OPTION_ARG_FILENAME, &wish.name,
 	 "What to call it (default: the UUID)", "NAME"},
+	{"shared", 0, 0, G_OPTION_ARG_NONE, &shared,
+	 "Lets it be opened more than once, as guests do not", NULL},
 	{NULL},
 };
 
@@ -44,6 +47,7 @@ static CliStatus run(Cli *cli, int argc, char **argv)
 
 	if (status != CLI_DONE)
 		return status;
+	request->shared = shared;
 	host = cli_open(cli, FALSE);
 	if (!host)
 		return CLI_FAILED;

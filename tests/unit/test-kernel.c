@@ -498,7 +498,7 @@ static gboolean claim(DaxcKernel *kernel, const char *uuid, const char *list,
 {
 	g_auto(GStrv) names = g_strsplit(list, " ", -1);
 
-	return daxc_kernel_claim(kernel, (const char *const *)names, uuid, error);
+	return daxc_kernel_claim(kernel, (const char *const *)names, uuid, FALSE, error);
 }
 
 START_TEST(a_claim_is_of_all_or_of_none)

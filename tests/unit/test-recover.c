@@ -238,7 +238,7 @@ START_TEST(what_another_has_claimed_is_not_taken_back)
 
 	unclaim(&f, carving->instance);
 	ck_assert(daxc_kernel_claim(f.host->kernel, names,
-				    "00000000-0000-4000-8000-00000000dead", NULL));
+				    "00000000-0000-4000-8000-00000000dead", FALSE, NULL));
 	ck_assert(!daxc_host_release(f.host, carving->uuid, &error));
 	unit_assert_error(error, DAXC_ERROR_BUSY, "claimed by 00000000");
 	ck_assert_uint_eq(carvings(f.host), 1);

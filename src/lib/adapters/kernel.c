@@ -709,12 +709,12 @@ static gboolean verify_claims(DaxcKernel *kernel, const char *const *names,
 }
 
 gboolean daxc_kernel_claim(DaxcKernel *kernel, const char *const *names, const char *uuid,
-			   GError **error)
+			   gboolean shared, GError **error)
 {
 	g_autofree char *lower = g_ascii_strdown(uuid, -1);
 
 	return !kernel->ops->claim ||
-	       (kernel->ops->claim(kernel, names, lower, FALSE, error) &&
+	       (kernel->ops->claim(kernel, names, lower, shared, error) &&
 		verify_claims(kernel, names, lower, error));
 }
 

@@ -365,7 +365,8 @@ gboolean daxc_kernel_knows_claims(const DaxcKernel *kernel);
 /**
  * daxc_kernel_claim:
  * @names: NULL-terminated: instances that are enabled, and claimed by nobody
- * @uuid: of the guest whose alone they are
+ * @uuid: of the guest whose they are
+ * @shared: they can be opened more than once
  *
  * All or none, read back. From now on the kernel opens each once, and takes nothing of
  * it away. Lasts until daxc_kernel_unclaim(), not as long as this process.
@@ -373,7 +374,7 @@ gboolean daxc_kernel_knows_claims(const DaxcKernel *kernel);
  * Fails with DAXC_ERROR_BUSY when one is claimed, or open more than once.
  */
 gboolean daxc_kernel_claim(DaxcKernel *kernel, const char *const *names, const char *uuid,
-			   GError **error);
+			   gboolean shared, GError **error);
 
 /**
  * daxc_kernel_unclaim:

@@ -234,6 +234,11 @@ static void judge_owner(DaxcLook *look, const DaxcAuditInstance *row)
 		"stop the guest and start it again; find out who made the instance");
 }
 
+static gboolean is_running_guest(const DaxcLook *look, const DaxcCarving *carving)
+{
+	return look->audit->asked && g_hash_table_contains(look->guests, carving->uuid);
+}
+
 /* Where the kernel knows claims a running guest's memory is the guest's alone. */
 static void judge_claim(DaxcLook *look, const DaxcAuditInstance *row)
 {
@@ -261,7 +266,7 @@ static void judge_claim(DaxcLook *look, const DaxcAuditInstance *row)
 					instance->name, instance->claimant),
 			"find out who that is, and have it given back (`daxcolor "
 			"recover` then claims it for the guest)");
-	else if (instance->shared)
+	else if (instance->shared && is_running_guest(look, carving))
 		daxc_look_breach(
 			look, "claim-shared", daxc_carving_describe(carving),
 			g_strdup_printf("the claim of its instance %s lets others open "

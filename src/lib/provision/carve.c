@@ -317,21 +317,20 @@ static gboolean zero_instances(DaxcHost *host, GPtrArray *makings, GError **erro
 }
 
 /* In a transaction. Claimed are all or none: a guest starts with all of its cells. */
-static gboolean claim_instances(DaxcHost *host, GPtrArray *makings, GError **error)
+static gboolean claim_instances(DaxcHost *host, const DaxcRequest *request,
+				const GPtrArray *makings, GError **error)
 {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	const char *uuid = NULL;
 
 	for (guint i = 0; i < makings->len; i++) {
 		const DaxcCarving *carving =
 			((Making *)g_ptr_array_index(makings, i))->carving;
 
-		uuid = carving->uuid;
 		g_ptr_array_add(names, carving->instance);
 	}
 	g_ptr_array_add(names, NULL);
-	return daxc_kernel_claim(host->kernel, (const char *const *)names->pdata, uuid,
-				 error);
+	return daxc_kernel_claim(host->kernel, (const char *const *)names->pdata,
+				 request->uuid, request->shared, error);
 }
 
 /* In a transaction. */
@@ -364,7 +363,8 @@ static gboolean undo(DaxcHost *host, const char *uuid, GError **error)
 	return FALSE;
 }
 
-static gboolean make(DaxcHost *host, GPtrArray *makings, GArray *denied, GError **error)
+static gboolean make(DaxcHost *host, const DaxcRequest *request, GPtrArray *makings,
+		     GArray *denied, GError **error)
 {
 	guint64 serial;
 
@@ -378,8 +378,8 @@ static gboolean make(DaxcHost *host, GPtrArray *makings, GArray *denied, GError 
 	    !zero_instances(host, makings, error))
 		return FALSE;
 	return daxc_ledger_begin(host->ledger, error) &&
-	       claim_instances(host, makings, error) && activate(host, makings, error) &&
-	       daxc_ledger_commit(host->ledger, error);
+	       claim_instances(host, request, makings, error) &&
+	       activate(host, makings, error) && daxc_ledger_commit(host->ledger, error);
 }
 
 /* Like begin_alone(), with nothing left of an earlier run of the domain. */
@@ -557,7 +557,7 @@ static GPtrArray *carve(DaxcHost *host, const DaxcRequest *request, Pins *pins,
 		guint before = pins->denied->len;
 		gboolean again;
 
-		if (makings && make(host, makings, pins->denied, &failure))
+		if (makings && make(host, request, makings, pins->denied, &failure))
 			return carvings_of(makings);
 		if (makings)
 			again = undo(host, request->uuid, &failure) &&

@@ -338,7 +338,7 @@ static void claim_again(DaxcHost *host, const DaxcCarving *carving,
 	/* By another: that is for the audit to find. */
 	if (instance->claimant)
 		return;
-	if (daxc_kernel_claim(host->kernel, names, carving->uuid, &failure))
+	if (daxc_kernel_claim(host->kernel, names, carving->uuid, FALSE, &failure))
 		daxc_report(report, "%s: %s was not claimed for it: claimed", who,
 			    instance->name);
 	else
