@@ -178,6 +178,9 @@ static void fail_and_look(uint64_t align, uint64_t unit, uint64_t at, uint64_t r
 	char name[NAME_SIZE], next[NAME_SIZE];
 	char *memory;
 
+	/* What is still on its way back keeps its block's struct pages as they are, of
+	 * another size. */
+	settled(30);
 	make_of(name, align, list);
 	fail_second_extent(name, size, offset, align, of);
 	ok(consistent(), "poison %s: consistent while it is held", of);
