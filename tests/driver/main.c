@@ -31,8 +31,8 @@ static const struct {
 	{"ops", test_ops},	   {"full", test_full},	    {"colors", test_colors},
 	{"claims", test_claims},   {"maps", test_maps},	    {"minors", test_minors},
 	{"nomem", test_nomem},	   {"resize", test_resize}, {"stale", test_stale},
-	{"release", test_release}, {"vfio", test_vfio},	    {"poison", test_poison},
-	{"storm", test_storm},	   {"kvm", test_kvm},
+	{"release", test_release}, {"vfio", test_vfio},	    {"vhost", test_vhost},
+	{"poison", test_poison},   {"storm", test_storm},   {"kvm", test_kvm},
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
