@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the decision code (color.h, space.c) needs of the kernel, or of the C
+ * What the decision code (color.h, space.c, super.c, blob-store.c) needs of the kernel, or of the C
  * library where it is compiled into the library's core and into tests. It is the
  * only file of the driver that knows which of the two it is in.
  */
@@ -11,6 +11,7 @@
 
 #include <linux/align.h>
 #include <linux/bitops.h>
+#include <linux/crc32.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
@@ -18,6 +19,7 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/types.h>
 
@@ -25,6 +27,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -92,6 +95,19 @@ static inline void sort(void *base, size_t n, size_t size,
 	(void)swap;
 	if (n > 1)
 		qsort(base, n, size, compare);
+}
+
+/* As the kernel's: nothing is inverted, neither at the start nor at the end. */
+static inline u32 crc32_le(u32 crc, const unsigned char *bytes, size_t size)
+{
+	while (size--) {
+		int bit;
+
+		crc ^= *bytes++;
+		for (bit = 0; bit < 8; bit++)
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+	}
+	return crc;
 }
 
 #endif
