@@ -24,6 +24,7 @@ static ssize_t dc_region_size_show(struct device *dev, struct device_attribute *
 {
 	return sysfs_emit(buf, "%llu\n", dc_region_of(dev)->size);
 }
+
 static struct device_attribute dev_attr_region_size =
 	__ATTR(size, 0444, dc_region_size_show, NULL);
 
@@ -31,6 +32,7 @@ static ssize_t dc_region_align_show(struct device *dev, struct device_attribute 
 {
 	return sysfs_emit(buf, "%u\n", DC_ALIGN);
 }
+
 static struct device_attribute dev_attr_region_align =
 	__ATTR(align, 0444, dc_region_align_show, NULL);
 
@@ -38,6 +40,7 @@ static ssize_t dc_region_resource_show(struct device *dev, struct device_attribu
 {
 	return sysfs_emit(buf, "%#llx\n", dc_region_of(dev)->start);
 }
+
 static struct device_attribute dev_attr_region_resource =
 	__ATTR(resource, 0400, dc_region_resource_show, NULL);
 
@@ -46,6 +49,7 @@ static ssize_t dc_region_target_node_show(struct device *dev, struct device_attr
 {
 	return sysfs_emit(buf, "%d\n", dc_region_of(dev)->node);
 }
+
 static struct device_attribute dev_attr_region_target_node =
 	__ATTR(target_node, 0444, dc_region_target_node_show, NULL);
 
@@ -115,6 +119,7 @@ static ssize_t scrub_store(struct device *dev, struct device_attribute *attr, co
 	dc_scrub(dc_region_of(dev));
 	return count;
 }
+
 static struct device_attribute dev_attr_scrub = __ATTR(scrub, 0200, NULL, scrub_store);
 
 static ssize_t create_show(struct device *dev, struct device_attribute *attr, char *buf)
@@ -376,6 +381,7 @@ static ssize_t space_read(struct file *file, struct kobject *kobj, struct bin_at
 	mutex_unlock(&region->lock);
 	return err ? err : dc_text_read(&text, buf, off, count);
 }
+
 static struct bin_attribute bin_attr_space = __BIN_ATTR(space, 0400, space_read, NULL, 0);
 
 static struct attribute *dc_region_attrs[] = {
@@ -448,6 +454,7 @@ static ssize_t dc_instance_size_store(struct device *dev, struct device_attribut
 	mutex_unlock(&instance->lock);
 	return err ? err : count;
 }
+
 static struct device_attribute dev_attr_instance_size =
 	__ATTR(size, 0644, dc_instance_size_show, dc_instance_size_store);
 
@@ -507,6 +514,7 @@ static ssize_t mapping_store(struct device *dev, struct device_attribute *attr, 
 	mutex_unlock(&instance->lock);
 	return err ? err : count;
 }
+
 static struct device_attribute dev_attr_mapping = __ATTR(mapping, 0200, NULL, mapping_store);
 
 static void dc_mark_colors(const struct dce_extents *extents, const struct dcg_geometry *geometry,
@@ -644,6 +652,7 @@ static ssize_t dc_instance_resource_show(struct device *dev, struct device_attri
 	srcu_read_unlock(&dc_srcu, idx);
 	return sysfs_emit(buf, "%#llx\n", start);
 }
+
 static struct device_attribute dev_attr_instance_resource =
 	__ATTR(resource, 0400, dc_instance_resource_show, NULL);
 
@@ -652,6 +661,7 @@ static ssize_t dc_instance_target_node_show(struct device *dev, struct device_at
 {
 	return sysfs_emit(buf, "%d\n", to_dc_instance(dev)->region->node);
 }
+
 static struct device_attribute dev_attr_instance_target_node =
 	__ATTR(target_node, 0444, dc_instance_target_node_show, NULL);
 

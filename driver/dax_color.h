@@ -72,7 +72,7 @@ struct dc_domain {
 	struct list_head list;
 	unsigned int users;
 	int node;
-	struct mutex lock;
+	struct mutex lock;	/* of all below */
 	struct dcg_geometry geometry;
 	struct dc_color *colors;
 	u64 bytes;
@@ -146,7 +146,7 @@ struct dc_region {
 	struct dc_domain *domain;
 	struct ida ids;
 
-	struct mutex lock;
+	struct mutex lock;	/* of all below, but for @zeroing */
 	bool dying;
 	struct dcs_space space;
 	struct dc_block **blocks;
@@ -161,7 +161,7 @@ struct dc_region {
 	atomic64_t zeroing;
 	bool scrub;
 
-	spinlock_t bad_lock;
+	spinlock_t bad_lock;	/* of @failures and @idle_inode */
 	struct list_head failures;
 	struct list_head bad;
 	struct work_struct retire;
@@ -195,7 +195,7 @@ struct dc_instance {
 	int id;
 	struct inode *inode;
 
-	struct mutex lock;
+	struct mutex lock;	/* one change at a time */
 	bool dead;
 	struct dce_extents __rcu *extents;
 	struct dc_mapping **mappings;
@@ -235,8 +235,10 @@ int dc_instances_init(void);
 void dc_instances_exit(void);
 /* Makes one of size 0; its name is in dc_region.youngest. */
 int dc_instance_create(struct dc_region *region);
-/* Makes the region's seed, when it has none. */
+/* Makes the region's seed; it has none. */
 void dc_instance_plant(struct dc_region *region);
+/* It has got memory: if it was the seed, there is another one now. */
+void dc_instance_sprout(struct dc_instance *instance);
 int dc_instance_delete(struct dc_region *region, const char *name);
 /* The region goes: takes the memory, removes the device. */
 void dc_instance_remove(struct dc_instance *instance);

@@ -85,7 +85,7 @@ static vm_fault_t dc_fault_extents(struct vm_fault *vmf, struct dc_instance *ins
 	ret = dc_insert(vmf, address, order);
 	if (ret == VM_FAULT_NOPAGE)
 		dc_count(instance, size);
-	trace_dax_color_fault(instance, offset, size, ret);
+	trace_dax_color_fault(instance, offset, size, (__force unsigned int)ret);
 	return ret;
 }
 

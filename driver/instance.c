@@ -47,7 +47,7 @@ static ssize_t end_show(struct kobject *kobj, struct kobj_attribute *attr, char 
 
 static ssize_t page_offset_show(struct kobject *kobj, struct kobj_attribute *attr, char *buf)
 {
-	return sysfs_emit(buf, "%llu\n", to_dc_mapping(kobj)->page_offset);
+	return sysfs_emit(buf, "%#llx\n", to_dc_mapping(kobj)->page_offset);
 }
 
 static struct kobj_attribute dc_mapping_start = __ATTR(start, 0400, start_show, NULL);
@@ -68,7 +68,7 @@ static void dc_mapping_release(struct kobject *kobj)
 	kfree(to_dc_mapping(kobj));
 }
 
-static struct kobj_type dc_mapping_type = {
+static const struct kobj_type dc_mapping_type = {
 	.release = dc_mapping_release,
 	.sysfs_ops = &kobj_sysfs_ops,
 	.default_groups = dc_mapping_groups,
@@ -243,13 +243,28 @@ void dc_instance_plant(struct dc_region *region)
 {
 	struct dc_instance *seed = dc_instance_new(region);
 
-	if (IS_ERR(seed))
+	if (IS_ERR(seed)) {
 		dev_warn(region->dev, "no new seed: error %ld\n", PTR_ERR(seed));
+		return;
+	}
 	mutex_lock(&region->lock);
-	region->seed = IS_ERR(seed) ? NULL : seed;
-	if (region->seed)
-		list_add_tail(&seed->list, &region->instances);
+	region->seed = seed;
+	list_add_tail(&seed->list, &region->instances);
 	mutex_unlock(&region->lock);
+}
+
+void dc_instance_sprout(struct dc_instance *instance)
+{
+	struct dc_region *region = instance->region;
+	bool was_seed;
+
+	mutex_lock(&region->lock);
+	was_seed = region->seed == instance;
+	if (was_seed)
+		region->seed = NULL;
+	mutex_unlock(&region->lock);
+	if (was_seed)
+		dc_instance_plant(region);
 }
 
 /* Out of sight; who has it open keeps the rest. Without locks: attributes take them. */

@@ -198,6 +198,7 @@ static void dc_remove(struct platform_device *pdev)
 	release_mem_region(region->start, region->size);
 	dc_region_put(region);
 }
+
 DC_PLATFORM_REMOVE(dc_remove)
 
 static struct platform_driver dc_driver = {
@@ -240,13 +241,14 @@ static bool dc_parse_geometry(char *text, struct dcg_geometry *geometry)
 	u64 colors;
 
 	geometry->kind = DCG_ROTATE;
-	if (!dc_parse_number(&text, '/', &geometry->granule) || !*text ||
+	if (!dc_parse_number(&text, '/', &geometry->granule) ||
 	    !dc_parse_number(&text, '/', &colors) || colors > U32_MAX)
 		return false;
 	geometry->colors = colors;
-	if (*text && (!dc_parse_number(&text, 0, &geometry->base) || *text))
+	/* All behind a number was read, or there is another one. */
+	if (*text && !dc_parse_number(&text, 0, &geometry->base))
 		return false;
-	return !dcg_check(geometry);
+	return !*text && !dcg_check(geometry);
 }
 
 static bool dc_parse_region(char *text, struct range *range, struct dc_region_info *info)
@@ -256,9 +258,8 @@ static bool dc_parse_region(char *text, struct range *range, struct dc_region_in
 
 	if (geometry)
 		*geometry++ = 0;
-	if (!dc_parse_number(&text, '+', &start) || !*text ||
-	    !dc_parse_number(&text, '@', &size) || !*text ||
-	    !dc_parse_number(&text, 0, &node))
+	if (!dc_parse_number(&text, '+', &start) || !dc_parse_number(&text, '@', &size) ||
+	    !dc_parse_number(&text, 0, &node) || *text)
 		return false;
 	if (!size || !IS_ALIGNED(start | size, DC_ALIGN) || !start || start + size < start ||
 	    node >= MAX_NUMNODES)

@@ -306,7 +306,7 @@ static int dc_grow(struct dc_instance *instance, const struct dc_ask *ask)
 	if (err && first)
 		module_put(THIS_MODULE);
 	if (!err && first)
-		dc_instance_plant(instance->region);
+		dc_instance_sprout(instance);
 	return err;
 }
 

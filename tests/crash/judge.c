@@ -228,7 +228,7 @@ static gboolean backs(const DaxcInstance *instance, const DaxcCarving *carving)
 		return FALSE;
 	if (carving->state == DAXC_CARVING_ACTIVE &&
 	    (have->len != want->len || strcmp(instance->name, carving->instance) != 0 ||
-	     g_strcmp0(instance->driver, "device_dax") != 0))
+	     !instance->driver || instance->major == 0))
 		return FALSE;
 	return same_extents(want, have, have->len);
 }

@@ -790,7 +790,7 @@ static void on_fault(int number, siginfo_t *info, void *context)
 
 void catch_faults(void)
 {
-	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO};
+	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
 
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);
@@ -801,7 +801,7 @@ static struct fault touch(volatile uint64_t *address, uint64_t *value, bool stor
 	sigjmp_buf here;
 
 	memset(&last_fault, 0, sizeof(last_fault));
-	if (sigsetjmp(here, 1) == 0) {
+	if (sigsetjmp(here, 0) == 0) {
 		escape = &here;
 		if (store)
 			*address = *value;
@@ -842,9 +842,12 @@ uint64_t strangers(const void *memory, uint64_t offset, uint64_t size, uint64_t 
 	const char *at = memory;
 	uint64_t count = 0;
 
-	for (uint64_t done = 0; done < size; done += 4096)
-		count += *(const volatile uint64_t *)(at + done) !=
-			 word_of(owner, offset + done);
+	for (uint64_t done = 0; done < size; done += 4096) {
+		uint64_t value = 0;
+
+		count += try_read(at + done, &value).happened ||
+			 value != word_of(owner, offset + done);
+	}
 	return count;
 }
 

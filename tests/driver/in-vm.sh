@@ -24,6 +24,7 @@ for part in "${parts[@]}"; do
   started=$SECONDS
   region=$(large_region)
   [[ $part != *@small ]] || region=$(small_region)
+  [ "$part" != vfio ] || give_card_to_vfio
   "$program" --region "$region" --file "$(file_for_direct_io)" "$@" "${part%@*}" || failures=$((failures + 1))
   check_kernel_log "${part%@*}"
   printf '# %s took %s s\n' "$part" $((SECONDS - started))

@@ -42,3 +42,11 @@ small_region() {
 file_for_direct_io() {
   [ ! -d /run/vm-disk ] || echo /run/vm-disk/direct-io
 }
+
+# The network card of a virtual host with --vfio, given to vfio-pci.
+give_card_to_vfio() {
+  local card=/sys/bus/pci/devices/0000:00:03.0
+  modprobe vfio-pci && echo vfio-pci >"$card/driver_override" || vm_die "no vfio-pci"
+  [ ! -e "$card/driver" ] || echo 0000:00:03.0 >"$card/driver/unbind"
+  echo 0000:00:03.0 >/sys/bus/pci/drivers_probe || vm_die "vfio-pci does not take the card"
+}

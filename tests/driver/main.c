@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * check-driver [--region R] [--long] [--seed N] [--file F] PART...
+ * check-driver --hold INSTANCE
  *
  * dax_color, from user space, as driver/ABI.md says it is. Runs as root in the virtual host, where
  * dax_color has a region, and nobody else an instance of it:
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct options options = {.seconds = 10, .processes = 32, .seed = 1};
 
@@ -40,6 +42,19 @@ static void usage(void)
 	exit(2);
 }
 
+/* Has an instance mapped and in use until it is killed. */
+_Noreturn static void hold(const char *name)
+{
+	uint64_t size = instance_number(name, "size");
+	volatile char *memory = map_all(name, size);
+
+	for (;;) {
+		for (uint64_t at = 0; at < size; at += 4096)
+			try_write(memory + at, at);
+		usleep(1000);
+	}
+}
+
 static void run(const char *name)
 {
 	for (unsigned int i = 0; i < N_PARTS; i++) {
@@ -59,10 +74,12 @@ int main(int argc, char **argv)
 		{"long", no_argument, NULL, 'l'},
 		{"seed", required_argument, NULL, 's'},
 		{"file", required_argument, NULL, 'f'},
+		{"hold", required_argument, NULL, 'h'},
 		{},
 	};
 	int wanted = -1, option;
 
+	catch_faults();
 	while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		switch (option) {
 		case 'r':
@@ -78,6 +95,8 @@ int main(int argc, char **argv)
 		case 'f':
 			options.file = optarg;
 			break;
+		case 'h':
+			hold(optarg);
 		default:
 			usage();
 		}
@@ -85,7 +104,6 @@ int main(int argc, char **argv)
 	if (optind == argc)
 		usage();
 	region_open(wanted);
-	catch_faults();
 	for (int i = optind; i < argc; i++)
 		run(argv[i]);
 	return failures != 0;

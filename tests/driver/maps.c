@@ -337,7 +337,6 @@ static void advice(const struct subject *s)
 	} all[] = {
 		{"MADV_DONTNEED", MADV_DONTNEED},
 		{"MADV_HUGEPAGE", MADV_HUGEPAGE},
-		{"MADV_NOHUGEPAGE", MADV_NOHUGEPAGE},
 		{"MADV_WILLNEED", MADV_WILLNEED},
 		{"MADV_SEQUENTIAL", MADV_SEQUENTIAL},
 		{"MADV_FREE", MADV_FREE},
@@ -363,6 +362,29 @@ static void advice(const struct subject *s)
 		madvise(memory + s->unit, s->unit, all[i].advice);
 		ok(strangers(memory, 0, s->size, 6) == 0, "maps %s: %s harms nothing", s->of, all[i].name);
 	}
+	munmap(memory, s->size);
+}
+
+/* Who wants no large pages gets none of what has no small ones, and never a smaller one. */
+static void no_huge_pages(const struct subject *s)
+{
+	char *memory = map_all(s->name, s->size);
+	uint64_t all;
+
+	if (s->align == 4096)
+		return;
+	madvise(memory, s->size, MADV_NOHUGEPAGE);
+	all = all_faults(s->name);
+	ok(try_read(memory, NULL).happened && all_faults(s->name) == all,
+	   "maps %s: SIGBUS after MADV_NOHUGEPAGE, no smaller page", s->of);
+	/* Where 1 GiB could be, there is a table now, for as long as the mapping. */
+	if (s->align == 2 * MIB) {
+		madvise(memory, s->size, MADV_HUGEPAGE);
+		ok(!try_read(memory, NULL).happened, "maps %s: as before after MADV_HUGEPAGE", s->of);
+	}
+	munmap(memory, s->size);
+	memory = map_all(s->name, s->size);
+	ok(!try_read(memory, NULL).happened, "maps %s: as before in a new mapping", s->of);
 	munmap(memory, s->size);
 }
 
@@ -462,6 +484,7 @@ static void run_with(uint64_t align, uint64_t unit, uint64_t extent, const char 
 	remap(&s);
 	partial_unmap(&s);
 	advice(&s);
+	no_huge_pages(&s);
 	lock(&s);
 	direct_io(&s);
 	by_others(&s);

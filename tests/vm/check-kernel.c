@@ -3,14 +3,16 @@
  * Device-dax of a real kernel, and what kernel.c makes of it. Runs as root in the
  * virtual host, with a region 0 of at least 8 GiB that is idle and free:
  *
- *   tests/vm/host --kernel 6.1 -- BUILD/tests/vm/check-kernel [--kmem]
+ *   tests/vm/host --kernel 6.1 -- BUILD/tests/vm/check-kernel [--kmem | --dax-color]
  *
  * Each trap that kernel.c knows of is first shown to be there, by writing to sysfs,
  * then that ours refuses or finds it and that nothing has changed. With --kmem the
- * region becomes RAM at the end, and stays so until the next boot.
+ * region becomes RAM at the end, and stays so until the next boot. With --dax-color the
+ * region is dax_color's, which has other traps.
  *
  * Prints "ok - ..." and "not ok - ..." lines; exits 1 when something was not ok.
  */
+#define _GNU_SOURCE /* vmsplice */
 #include <config.h>
 
 #include <errno.h>
@@ -33,12 +35,12 @@
 #include <daxcolor/size.h>
 
 #include "adapters/kernel.h"
+#include "core/owner.h"
 
 #define GIB (G_GUINT64_CONSTANT(1) << 30)
 #define MIB (G_GUINT64_CONSTANT(1) << 20)
-#define DEVICES "/sys/bus/dax/devices/"
 #define DRIVER "/sys/bus/dax/drivers/device_dax/"
-#define REGION DEVICES "dax0.0/../dax_region/"
+#define REGION "/sys/bus/dax/devices/dax0.0/../dax_region/"
 
 static guint n_failed;
 static guint n_passed;
@@ -46,6 +48,7 @@ static guint n_passed;
 /* Where region 0 begins. */
 static guint64 base;
 static DaxcKernel *kernel;
+static const char *devices = "/sys/bus/dax/devices/";
 
 /* ---- reporting ---- */
 
@@ -128,14 +131,14 @@ static int write_file(const char *path, const char *text)
 
 static int write_attribute(const char *name, const char *attribute, const char *text)
 {
-	g_autofree char *path = g_strconcat(DEVICES, name, "/", attribute, NULL);
+	g_autofree char *path = g_strconcat(devices, name, "/", attribute, NULL);
 
 	return write_file(path, text);
 }
 
 static char *read_attribute(const char *name, const char *attribute)
 {
-	g_autofree char *path = g_strconcat(DEVICES, name, "/", attribute, NULL);
+	g_autofree char *path = g_strconcat(devices, name, "/", attribute, NULL);
 	char *text = NULL;
 
 	if (!g_file_get_contents(path, &text, NULL, NULL))
@@ -179,14 +182,14 @@ static void destroy_by_hand(const char *name)
 
 static gboolean exists(const char *name)
 {
-	g_autofree char *path = g_strconcat(DEVICES, name, NULL);
+	g_autofree char *path = g_strconcat(devices, name, NULL);
 
 	return g_file_test(path, G_FILE_TEST_EXISTS);
 }
 
 static char *driver_of(const char *name)
 {
-	g_autofree char *path = g_strconcat(DEVICES, name, "/driver", NULL);
+	g_autofree char *path = g_strconcat(devices, name, "/driver", NULL);
 	g_autofree char *target = g_file_read_link(path, NULL);
 
 	return target ? g_path_get_basename(target) : NULL;
@@ -229,15 +232,30 @@ static GArray *make_extents(const char *text, guint64 unit)
 	return extents;
 }
 
+/* @tenant: (nullable) */
+static char *carve_extents(const GArray *extents, guint64 align, const char *tenant,
+			   GError **error)
+{
+	const DaxcKernelCarving asked = {
+		.align = align,
+		.granule = align,
+		.extents = extents,
+		.tenant = tenant,
+	};
+	g_autoptr(GArray) denied = g_array_new(FALSE, FALSE, sizeof(DaxcDenied));
+	g_autofree char *name = NULL;
+
+	if (!daxc_kernel_carve(kernel, &asked, &name, error) ||
+	    !daxc_kernel_fill(kernel, &asked, name, denied, error))
+		return NULL;
+	return g_steal_pointer(&name);
+}
+
 static char *carve(const char *text, guint64 unit, guint64 align, GError **error)
 {
 	g_autoptr(GArray) extents = make_extents(text, unit);
-	const DaxcKernelCarving asked = {
-		.align = align, .granule = align, .extents = extents};
-	char *name = NULL;
 
-	daxc_kernel_carve(kernel, &asked, &name, error);
-	return name;
+	return carve_extents(extents, align, NULL, error);
 }
 
 static void ok_refused(const char *text, guint64 unit, guint64 align, int code,
@@ -601,7 +619,6 @@ static void check_carving(void)
 	g_autoptr(GError) error = NULL;
 	g_autofree char *name = carve("3+1,1+1", GIB, GIB, &error);
 	g_autoptr(DaxcInstance) instance = NULL;
-	g_autofree char *driver = NULL;
 	guint64 *memory;
 
 	if (!ok_no_error(name != NULL, error, "two GiB apart are carved"))
@@ -612,9 +629,9 @@ static void check_carving(void)
 	ok_attribute(name, "align", "1073741824");
 	ok_range(name, "mapping0", 3 * GIB, "0x0");
 	ok_range(name, "mapping1", GIB, "0x40000");
-	driver = driver_of(name);
-	ok(g_strcmp0(driver, "device_dax") == 0, "device_dax is bound");
 	instance = daxc_kernel_instance(kernel, name, &error);
+	ok(instance && g_strcmp0(instance->driver, daxc_kernel_driver(kernel)) == 0,
+	   "it is enabled");
 	ok(instance && instance->major > 0, "its device number is known");
 
 	memory = map(name, 2 * GIB);
@@ -752,6 +769,11 @@ static void check_holders(void)
 		end_holder(pid, SIGKILL);
 	}
 
+	if (daxc_kernel_minds_pins(kernel)) {
+		destroy_ok(name);
+		destroy_ok(other);
+		return;
+	}
 	note("open, and unbound by somebody");
 	pid = start_holder(path, HOLD_OPEN);
 	ok(write_file(DRIVER "unbind", name) == 0, "unbound by hand");
@@ -839,6 +861,174 @@ static void check_kmem(void)
 	ok_unchanged(before);
 }
 
+/* ---- dax_color ---- */
+
+static char *carve_for(const char *text, const char *tenant, GError **error)
+{
+	g_autoptr(GArray) extents = make_extents(text, MIB);
+
+	return carve_extents(extents, 2 * MIB, tenant, error);
+}
+
+static void check_kernel_zeroes(void)
+{
+	const guint64 size = 64 * MIB;
+	g_autoptr(GError) error = NULL;
+	g_autofree char *name = carve_for("3072+32,1024+32", NULL, &error);
+	guint64 *memory = name ? map(name, size) : NULL;
+
+	if (!ok(memory != NULL, "a carving for a pattern"))
+		return;
+	ok(count_nonzero_words(memory, size) == 0, "it holds zeros");
+	write_pattern(memory, size);
+	ok(count_pattern(memory, size) == size / 4096, "the pattern is written");
+	munmap(memory, size);
+	destroy_ok(name);
+	g_free(name);
+	name = carve_for("3072+32,1024+32", NULL, &error);
+	memory = name ? map(name, size) : NULL;
+	ok(memory && count_nonzero_words(memory, size) == 0,
+	   "the next user finds nothing of it");
+	if (memory)
+		munmap(memory, size);
+	destroy_ok(name);
+	ok(!daxc_kernel_zero(kernel, "dax0.0", 0, GIB, NULL, NULL, &error),
+	   "there is nothing for us to zero");
+}
+
+static void ok_enforced(const DaxcCacheDomain *domain, gboolean wanted, const char *what)
+{
+	ok(daxc_kernel_enforces(kernel, 0, domain) == wanted, "%s", what);
+}
+
+/* Granules of 1 GiB and four colors: color 0 is at 0 and at 4 GiB of the region. */
+static void check_owners(void)
+{
+	const DaxcCacheDomain domain = {
+		.node = 1, .granule = GIB, .base = base, .colors = 4};
+	const DaxcCacheDomain listed = {
+		.node = 1, .kind = DAXC_GEOMETRY_RANGES, .granule = GIB, .colors = 4};
+	g_autofree char *uuid = daxc_owner_uuid("red");
+	g_autoptr(GArray) claims = NULL;
+	g_autoptr(GError) error = NULL;
+	g_autofree char *red = NULL;
+	g_autofree char *again = NULL;
+	g_autofree char *owner = NULL;
+
+	ok_enforced(&domain, FALSE, "at first the kernel has no geometry");
+	ok_no_error(daxc_kernel_tell_geometry(kernel, 0, &domain, &error), error,
+		    "it is told one");
+	ok_enforced(&domain, TRUE, "it keeps colors apart");
+	red = carve_for("0+2", "red", &error);
+	again = carve_for("4096+2", "red", &error);
+	if (!ok_no_error(red && again, error, "a tenant has memory of a color, twice"))
+		return;
+	owner = read_attribute(red, "owner");
+	ok(strcmp(owner, uuid) == 0, "the owner is the tenant's UUID");
+	claims = daxc_kernel_claims(kernel, 0, &domain, &error);
+	ok(claims && claims->len == 4 &&
+		   strcmp(g_array_index(claims, DaxcColorClaim, 0).owner, uuid) == 0 &&
+		   g_array_index(claims, DaxcColorClaim, 0).free == 0 &&
+		   g_array_index(claims, DaxcColorClaim, 1).owner[0] == '\0' &&
+		   g_array_index(claims, DaxcColorClaim, 1).free == 2,
+	   "the kernel says whose the colors are");
+	ok(!carve_for("4100+2", "blue", &error), "another tenant gets none of it");
+	ok_error(error, DAXC_ERROR_REFUSED, "another owner's", "... and why is said");
+	g_clear_error(&error);
+	ok(!daxc_kernel_tell_geometry(kernel, 0, NULL, &error),
+	   "the geometry stays while memory is held");
+	ok_error(error, DAXC_ERROR_REFUSED, "stop the guests", "... and why is said");
+	g_clear_error(&error);
+	destroy_ok(red);
+	destroy_ok(again);
+	for (guint i = 0; i < 100 && !daxc_kernel_tell_geometry(kernel, 0, &listed, NULL);
+	     i++)
+		g_usleep(50000);
+	ok_enforced(&domain, FALSE, "listed ranges cannot be told: it has none again");
+}
+
+/* Returns: the end of a pipe in which pages of the instance are. */
+static int pin_page(const char *name, guint64 offset)
+{
+	char *memory = (char *)map(name, 8 * MIB);
+	struct iovec page = {memory ? memory + offset : NULL, 4096};
+	int ends[2];
+
+	if (!memory || pipe(ends) < 0)
+		return -1;
+	memory[offset] = 1;
+	ok(vmsplice(ends[1], &page, 1, 0) == 4096, "a page is in a pipe");
+	close(ends[1]);
+	munmap(memory, 8 * MIB);
+	return ends[0];
+}
+
+static guint64 quarantined(void)
+{
+	g_autoptr(GPtrArray) regions = daxc_kernel_regions(kernel, NULL);
+
+	return regions ? ((DaxcRegion *)regions->pdata[0])->quarantined : 0;
+}
+
+static void ok_denied(const char *text, guint64 offset)
+{
+	g_autoptr(GArray) extents = make_extents(text, MIB);
+	g_autoptr(GArray) denied = g_array_new(FALSE, FALSE, sizeof(DaxcDenied));
+	const DaxcKernelCarving asked = {
+		.align = 2 * MIB, .granule = 2 * MIB, .extents = extents};
+	g_autofree char *before = snapshot();
+	g_autoptr(GError) error = NULL;
+	g_autofree char *name = NULL;
+
+	ok(daxc_kernel_carve(kernel, &asked, &name, &error) &&
+		   !daxc_kernel_fill(kernel, &asked, name, denied, &error),
+	   "it is not given");
+	ok_error(error, DAXC_ERROR_BUSY, "still pinned", "... and why is said");
+	ok(denied->len == 1 &&
+		   g_array_index(denied, DaxcDenied, 0).start == base + offset &&
+		   !g_array_index(denied, DaxcDenied, 0).failed,
+	   "... and which granule it is");
+	g_usleep(300000);
+	ok_unchanged(before);
+}
+
+/* Each extent is one granule; a page of the second is kept by somebody. */
+static void check_pinned(void)
+{
+	g_autoptr(GError) error = NULL;
+	g_autofree char *name = carve_for("0+2,16+2,32+2,48+2", NULL, &error);
+	int pipe_end;
+
+	if (!ok_no_error(name != NULL, error, "a carving"))
+		return;
+	pipe_end = pin_page(name, 2 * MIB + 8192);
+	destroy_ok(name);
+	g_free(name);
+	for (guint i = 0; i < 100 && quarantined() != 2 * MIB; i++)
+		g_usleep(50000);
+	ok(quarantined() == 2 * MIB, "its memory is quarantined");
+	ok_denied("0+2,16+2,32+2,48+2", 16 * MIB);
+	close(pipe_end);
+	for (guint i = 0; i < 100 && quarantined() > 0; i++)
+		g_usleep(50000);
+	ok(quarantined() == 0, "when the pipe is gone, it comes back");
+	name = carve_for("0+2,16+2,32+2,48+2", NULL, &error);
+	if (ok_no_error(name != NULL, error, "... and is given"))
+		destroy_ok(name);
+}
+
+static void check_dax_color(void)
+{
+	if (!check_start())
+		return;
+	check_kernel_zeroes();
+	check_carving();
+	check_small_carving();
+	check_owners();
+	check_pinned();
+	check_holders();
+}
+
 static void check_all(gboolean with_kmem)
 {
 	g_autofree char *before = NULL;
@@ -871,14 +1061,22 @@ int main(int argc, char **argv)
 {
 	g_autoptr(GError) error = NULL;
 	gboolean with_kmem = argc == 2 && strcmp(argv[1], "--kmem") == 0;
+	gboolean dax_color = argc == 2 && strcmp(argv[1], "--dax-color") == 0;
 
-	if (argc > 1 && !with_kmem) {
-		fprintf(stderr, "usage: check-kernel [--kmem]\n");
+	if (argc > 1 && !with_kmem && !dax_color) {
+		fprintf(stderr, "usage: check-kernel [--kmem | --dax-color]\n");
 		return 2;
 	}
-	kernel = daxc_kernel_mainline_new(&error);
-	if (ok_no_error(kernel != NULL, error, "this host has device-dax"))
-		check_all(with_kmem);
+	if (dax_color)
+		devices = "/sys/class/dax/";
+	kernel = dax_color ? daxc_kernel_dax_color_new(&error)
+			   : daxc_kernel_mainline_new(&error);
+	if (ok_no_error(kernel != NULL, error, "this host has device-dax")) {
+		if (dax_color)
+			check_dax_color();
+		else
+			check_all(with_kmem);
+	}
 	daxc_kernel_free(kernel);
 	printf("%u passed, %u failed\n", n_passed, n_failed);
 	return n_failed ? EXIT_FAILURE : EXIT_SUCCESS;

@@ -13,6 +13,73 @@ readonly REGION_START=$((0x100000000)) COLORS=4
 readonly URI=qemu:///system
 readonly CONSOLES=/var/log/daxcolor-guests
 readonly BOOT_FILES=/var/lib/libvirt/boot
+
+# ---- backends ----
+
+# Which kernel driver has the memory: mainline (device_dax) or dax_color. What is expected of one and
+# not of the other is said here and nowhere else.
+: "${DAXCOLOR_BACKEND:=mainline}"
+# shellcheck disable=SC2034 # for scenarios
+case $DAXCOLOR_BACKEND in
+  mainline)
+    readonly DEVICES=/sys/bus/dax/devices REGION_DIR=/sys/bus/dax/devices/dax0.0/../dax_region
+    # With zero = never a guest finds what the one before it left.
+    readonly ZERO_NEVER_LEAKS=yes
+    # Root can make instances that are misaligned, or on another's color.
+    readonly KERNEL_REFUSES=''
+    # An instance that is taken from under its guest is there, but not bound any more.
+    readonly TAKEN_AWAY_IS=carving-not-enabled
+    ;;
+  dax_color)
+    readonly DEVICES=/sys/class/dax REGION_DIR=/sys/bus/platform/devices/hmem.0/dax_region
+    readonly ZERO_NEVER_LEAKS='' KERNEL_REFUSES=yes TAKEN_AWAY_IS=carving-instance-gone
+    ;;
+  *) vm_die "there is no backend $DAXCOLOR_BACKEND" ;;
+esac
+
+# is_seed INSTANCE: made by the kernel with the region, and never deleted.
+is_seed() {
+  case $DAXCOLOR_BACKEND in
+    mainline) [ "${1##*.}" = 0 ] ;;
+    dax_color) [ "$1" = "$(<"$DEVICES/$1/device/dax_region/seed")" ] ;;
+  esac
+}
+
+# by_hand START SIZE ALIGN: an instance past daxcolor, as root can make one; its name. False, and
+# nothing is left, when the kernel refuses.
+by_hand() {
+  local name
+  echo 1 >"$REGION_DIR/create"
+  name=$(<"$REGION_DIR/create")
+  echo "$3" >"$DEVICES/$name/align"
+  if ! printf '0x%x-0x%x' "$1" $(($1 + $2 - 1)) 2>/dev/null >"$DEVICES/$name/mapping"; then
+    echo "$name" >"$REGION_DIR/delete"
+    return 1
+  fi
+  printf '%s\n' "$name"
+}
+
+# bind INSTANCE: it can be opened from then on.
+bind() {
+  [ "$DAXCOLOR_BACKEND" = dax_color ] || echo "$1" >/sys/bus/dax/drivers/device_dax/bind
+}
+
+# unbind INSTANCE: nobody can map it any more, nor use what is mapped.
+unbind() {
+  case $DAXCOLOR_BACKEND in
+    mainline) echo "$1" >/sys/bus/dax/drivers/device_dax/unbind ;;
+    dax_color) echo 0 >"$DEVICES/$1/size" ;;
+  esac
+}
+
+take_away() {
+  [ ! -e "$DEVICES/$1/driver" ] || unbind "$1"
+  echo 0 >"$DEVICES/$1/size"
+  echo "$1" >"$REGION_DIR/delete"
+}
+
+# ---- guests ----
+
 finish() {
   check_kernel_log
   [ "$failures" = 0 ]
@@ -127,7 +194,7 @@ instances_of() {
 # extents_of INSTANCE: "START END" in decimal, in order of page offset.
 extents_of() {
   local mapping
-  for mapping in "/sys/bus/dax/devices/$1"/mapping[0-9]*; do
+  for mapping in "$DEVICES/$1"/mapping[0-9]*; do
     printf '%d %d %d\n' "$(<"$mapping/page_offset")" "$(<"$mapping/start")" "$(<"$mapping/end")"
   done | sort -n | cut -d ' ' -f 2-
 }
@@ -180,7 +247,7 @@ in_cgroup_of() {
 # All instances that hold memory, as the kernel sees them; seeds and empty ones hold none.
 kernel_instances() {
   local device
-  for device in /sys/bus/dax/devices/dax*; do
+  for device in "$DEVICES"/dax*; do
     [ "$(<"$device/size")" = 0 ] || printf '%s\n' "${device##*/}"
   done | tr '\n' ' '
 }
@@ -237,11 +304,11 @@ peek() {
   sqlite3 /run/peek/ledger.db "$@"
 }
 
-# Instances without memory that an interrupted carving left; the kernel never deletes daxR.0.
+# Instances without memory that an interrupted carving left.
 empty_instances() {
   local device
-  for device in /sys/bus/dax/devices/dax*; do
-    [ "$(<"$device/size")" != 0 ] || [ "${device##*.}" = 0 ] || printf '%s\n' "${device##*/}"
+  for device in "$DEVICES"/dax*; do
+    [ "$(<"$device/size")" != 0 ] || is_seed "${device##*/}" || printf '%s\n' "${device##*/}"
   done | tr '\n' ' '
 }
 
@@ -262,7 +329,7 @@ explained() {
   while IFS='|' read -r carving instance; do
     [ -n "$carving" ] || continue
     known+="$instance "
-    [ -e "/sys/bus/dax/devices/$instance" ] || { problem "carving $carving: no instance $instance"; continue; }
+    [ -e "$DEVICES/$instance" ] || { problem "carving $carving: no instance $instance"; continue; }
     [ "$(extents_of "$instance" | awk '{ printf "%.0f %.0f\n", $1, $2 + 1 }' | merged)" = \
       "$(ledger "SELECT start || ' ' || (start + size) FROM granule WHERE carving = $carving
         ORDER BY page_order" | merged)" ] ||

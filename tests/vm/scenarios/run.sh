@@ -12,6 +12,7 @@ here=$(dirname "${BASH_SOURCE[0]}")
 
 scenarios=$1
 shift
+[ "${DAXCOLOR_BACKEND:-mainline}" = mainline ] || load_dax_color
 daxcolor doctor --fix | sed 's/^/# /'
 restart_libvirtd
 status=0
