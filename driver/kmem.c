@@ -793,6 +793,9 @@ static void dc_finish(struct dc_kmem *kmem)
 	dc_callback_put();
 	dc_persist_close(kmem);
 	instance->failed |= kmem->failed;
+	/* With force, what was there is gone. */
+	if (kmem->mode == DC_MODE_KMEM)
+		instance->persist_type[0] = 0;
 	instance->kmem = NULL;
 	WRITE_ONCE(instance->mode, DC_MODE_DEVDAX);
 	dc_kmem_destroy(kmem);
@@ -815,13 +818,17 @@ static int dc_lend_blocks(struct dc_kmem *kmem)
 
 static int dc_examine_plain(struct dc_kmem *kmem, bool force)
 {
-	struct dcp_super super;
-	const char *why;
+	struct dcp_super *super;
 	enum dcp_verdict verdict;
+	const char *why;
 
 	if (force)
 		return 0;
-	verdict = dc_persist_examine(kmem, &super, &why);
+	super = kmalloc(sizeof(*super), GFP_KERNEL);
+	if (!super)
+		return -ENOMEM;
+	verdict = dc_persist_judge(dc_kmem_physical(kmem, 0), super, &why);
+	kfree(super);
 	if (verdict != DCP_VALID && verdict != DCP_DAMAGED)
 		return 0;
 	dev_warn(&kmem->instance->dev,
@@ -863,6 +870,8 @@ static int dc_lend(struct dc_kmem *kmem, const char *type, bool force)
 	instance->kmem = kmem;
 	WRITE_ONCE(instance->mode, kmem->mode);
 	dc_kmem_publish(kmem, true);
+	/* Others than its user have written to it. */
+	kmem->exposed = kmem->mode == DC_MODE_KMEM && instance->persist_type[0];
 	err = dc_add_all(kmem);
 	if (!err)
 		err = dc_persist_start(kmem);
@@ -921,7 +930,7 @@ static int dc_attach(struct dc_instance *instance, enum dc_mode mode, const char
 	int err = dc_check_instance(instance);
 
 	if (!err)
-		err = dc_shut(instance);
+		err = dc_kmem_shut(instance);
 	if (err)
 		return err;
 	kmem = dc_kmem_new(instance, mode);
@@ -933,7 +942,7 @@ static int dc_attach(struct dc_instance *instance, enum dc_mode mode, const char
 		err = -ENOMEM;
 	}
 	if (!instance->kmem)
-		dc_unshut(instance);
+		dc_kmem_unshut(instance);
 	return err;
 }
 
@@ -945,7 +954,7 @@ static int dc_detach(struct dc_instance *instance)
 	err = dc_unlend(instance->kmem);
 	mutex_unlock(&dc_lending);
 	if (!err)
-		dc_unshut(instance);
+		dc_kmem_unshut(instance);
 	return err;
 }
 
@@ -959,6 +968,59 @@ int dc_kmem_set(struct dc_instance *instance, enum dc_mode mode, const char *typ
 	if (instance->kmem)
 		return -EBUSY;
 	return dc_attach(instance, mode, type, force);
+}
+
+int dc_kmem_may_resize(const struct dc_instance *instance, u64 size)
+{
+	/* Persistent data go as a whole, or not at all. */
+	return instance->kmem || (size && instance->persist_type[0]) ? -EBUSY : 0;
+}
+
+void dc_kmem_forget(struct dc_instance *instance)
+{
+	instance->persist_type[0] = 0;
+	instance->failed = false;
+	dc_kmem_unshut(instance);
+}
+
+int dc_kmem_shut(struct dc_instance *instance)
+{
+	int err = 0;
+
+	spin_lock(&instance->open_lock);
+	if (instance->opens)
+		err = -EBUSY;
+	else
+		instance->shut = true;
+	spin_unlock(&instance->open_lock);
+	return err;
+}
+
+void dc_kmem_unshut(struct dc_instance *instance)
+{
+	spin_lock(&instance->open_lock);
+	instance->shut = instance->failed || instance->persist_type[0];
+	spin_unlock(&instance->open_lock);
+}
+
+int dc_kmem_opened(struct dc_instance *instance)
+{
+	int err = 0;
+
+	spin_lock(&instance->open_lock);
+	if (instance->shut)
+		err = -EBUSY;
+	else
+		instance->opens++;
+	spin_unlock(&instance->open_lock);
+	return err;
+}
+
+void dc_kmem_closed(struct dc_instance *instance)
+{
+	spin_lock(&instance->open_lock);
+	instance->opens--;
+	spin_unlock(&instance->open_lock);
 }
 
 struct dc_removal {

@@ -62,9 +62,6 @@ void dc_kmem_free_unmarked(struct dc_kmem *kmem);
 void dc_kmem_mark(struct dc_kmem *kmem, u64 first, u64 nr);
 
 /* persist.c */
-/* What the first page is; as dcp_judge(). */
-enum dcp_verdict dc_persist_examine(struct dc_kmem *kmem, struct dcp_super *super,
-				    const char **why);
 /*
  * With the memory mapped, and not the system's yet: finds the plug-in, formats if that is
  * called for, probes.

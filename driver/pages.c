@@ -127,6 +127,8 @@ static int dc_blocks_get_range(struct dc_region *region, u64 start, u64 size, un
 
 	for (at = start; at < end; at += bytes) {
 		block = &region->blocks[dc_block_index(region, at)];
+		if (*block && (*block)->lent)
+			return -EBUSY;
 		if (!*block) {
 			struct dc_block *new;
 
@@ -178,6 +180,103 @@ void dc_blocks_put(struct dc_region *region, u64 start, u64 size)
 		kfree(*block);
 		*block = NULL;
 	}
+}
+
+/* Bytes of @extents that are in the same block as @address. */
+static u64 dc_bytes_in_block(const struct dc_region *region, const struct dce_extents *extents,
+			     u64 address)
+{
+	u64 start = ALIGN_DOWN(address, DC_BLOCK), end = start + DC_BLOCK, bytes = 0;
+	u32 i;
+
+	for (i = 0; i < extents->nr; i++) {
+		u64 from = max(extents->list[i].start, start);
+		u64 to = min(extents->list[i].start + extents->list[i].size, end);
+
+		bytes += from < to ? to - from : 0;
+	}
+	return bytes;
+}
+
+/* Whether nothing else is in the blocks of an extent. Only its ends can share one. */
+static bool dc_blocks_are_own(const struct dc_region *region, const struct dce_extents *extents,
+			      const struct dce_extent *extent)
+{
+	u64 first = extent->start, last = extent->start + extent->size - 1;
+
+	return region->blocks[dc_block_index(region, first)]->bytes ==
+		       dc_bytes_in_block(region, extents, first) &&
+	       region->blocks[dc_block_index(region, last)]->bytes ==
+		       dc_bytes_in_block(region, extents, last);
+}
+
+/* Says of the blocks of an extent that bytes of them are lent. */
+static void dc_blocks_note(struct dc_region *region, const struct dce_extent *extent)
+{
+	u64 at, end = extent->start + extent->size, next;
+
+	for (at = extent->start; at < end; at = next) {
+		struct dc_block **block = &region->blocks[dc_block_index(region, at)];
+
+		next = min(end, ALIGN_DOWN(at, DC_BLOCK) + DC_BLOCK);
+		/* Small, and there is no way to go on without it. */
+		if (!*block)
+			*block = kzalloc(sizeof(**block), GFP_KERNEL | __GFP_NOFAIL);
+		(*block)->lent += next - at;
+	}
+}
+
+static void dc_blocks_unnote(struct dc_region *region, const struct dce_extent *extent)
+{
+	u64 at, end = extent->start + extent->size, next;
+
+	for (at = extent->start; at < end; at = next) {
+		struct dc_block **block = &region->blocks[dc_block_index(region, at)];
+
+		next = min(end, ALIGN_DOWN(at, DC_BLOCK) + DC_BLOCK);
+		(*block)->lent -= next - at;
+		if ((*block)->lent)
+			continue;
+		kfree(*block);
+		*block = NULL;
+	}
+}
+
+int dc_blocks_lend(struct dc_region *region, const struct dce_extents *extents)
+{
+	u32 i;
+
+	for (i = 0; i < extents->nr; i++) {
+		if (!dc_blocks_are_own(region, extents, &extents->list[i]))
+			return -EBUSY;
+	}
+	for (i = 0; i < extents->nr; i++)
+		dc_blocks_put(region, extents->list[i].start, extents->list[i].size);
+	for (i = 0; i < extents->nr; i++)
+		dc_blocks_note(region, &extents->list[i]);
+	return 0;
+}
+
+int dc_blocks_unlend(struct dc_region *region, const struct dce_extents *extents,
+		     unsigned long align)
+{
+	struct dcs_ranges ranges = { .nr = extents->nr };
+	int err;
+	u32 i;
+
+	ranges.list = kvmalloc_array(extents->nr, sizeof(*ranges.list), GFP_KERNEL);
+	if (!ranges.list)
+		return -ENOMEM;
+	for (i = 0; i < extents->nr; i++) {
+		ranges.list[i].start = extents->list[i].start;
+		ranges.list[i].size = extents->list[i].size;
+		dc_blocks_unnote(region, &extents->list[i]);
+	}
+	err = dc_blocks_get(region, &ranges, align);
+	for (i = 0; err && i < extents->nr; i++)
+		dc_blocks_note(region, &extents->list[i]);
+	kvfree(ranges.list);
+	return err;
 }
 
 /* Pages that share one reference count, at @address. */

@@ -302,6 +302,18 @@ void dc_returns_drain(struct dc_region *region)
 	cancel_work_sync(&region->retire);
 }
 
+void dc_bad_report(struct dc_region *region, u64 address)
+{
+	struct dc_bad *bad = kmalloc(sizeof(*bad), GFP_KERNEL | __GFP_NOFAIL);
+
+	bad->address = address;
+	dev_err(region->dev, "memory failed at %#llx: its granule is retired\n", bad->address);
+	spin_lock(&region->bad_lock);
+	list_add(&bad->list, &region->failures);
+	spin_unlock(&region->bad_lock);
+	queue_work(dc_returns_wq, &region->retire);
+}
+
 /*
  * The kernel calls this before it kills who has the page mapped. Not the place to
  * wait for dc_region.lock: its holder may be waiting for the caller's reference.
@@ -309,15 +321,7 @@ void dc_returns_drain(struct dc_region *region)
 int dc_memory_failed(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
 		     int flags)
 {
-	struct dc_region *region = pgmap->owner;
-	struct dc_bad *bad = kmalloc(sizeof(*bad), GFP_KERNEL | __GFP_NOFAIL);
-
-	bad->address = PFN_PHYS(pfn);
-	dev_err(region->dev, "memory failed at %#llx: its granule is retired\n", bad->address);
-	spin_lock(&region->bad_lock);
-	list_add(&bad->list, &region->failures);
-	spin_unlock(&region->bad_lock);
-	queue_work(dc_returns_wq, &region->retire);
+	dc_bad_report(pgmap->owner, PFN_PHYS(pfn));
 	/* The generic handler finds the users and tells them. */
 	return -EOPNOTSUPP;
 }

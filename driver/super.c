@@ -30,6 +30,23 @@ bool dcp_is_type(const char *type)
 	return i > 0 && i < DCP_TYPE_SIZE;
 }
 
+static bool dcp_extents_overlap(const struct dcp_super *super)
+{
+	u32 i, j;
+
+	for (i = 0; i < super->nr_extents; i++) {
+		const struct dcp_extent *a = &super->extents[i];
+
+		for (j = i + 1; j < super->nr_extents; j++) {
+			const struct dcp_extent *b = &super->extents[j];
+
+			if (a->start < b->start + b->size && b->start < a->start + a->size)
+				return true;
+		}
+	}
+	return false;
+}
+
 static bool dcp_extents_are_sound(const struct dcp_super *super)
 {
 	u64 size = 0;
@@ -46,7 +63,7 @@ static bool dcp_extents_are_sound(const struct dcp_super *super)
 			return false;
 		size += extent->size;
 	}
-	return size == super->size;
+	return size == super->size && !dcp_extents_overlap(super);
 }
 
 /* NULL, or what is wrong with a slot that has the magic. */
