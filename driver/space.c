@@ -352,7 +352,6 @@ static int append_behind(struct walk *walk, u64 size, u64 behind, struct dcs_ran
 	if (!piece || !enter(walk, piece - walk->space->pieces) || walk->at > behind)
 		return 0;
 	walk->at = behind;
-	walk->next = walk->space->nr;
 	if (!find_next(walk, size, &range) || range.start != behind)
 		return 0;
 	return ranges_append(out, &range);
@@ -614,32 +613,28 @@ u32 dcs_count(const struct dcs_space *space, u64 start, u64 size)
 int dcs_collect(const struct dcs_space *space, const struct dcs_ranges *ranges,
 		enum dcs_state state, struct dcs_ranges *out)
 {
-	u32 i, room = 0;
+	struct dcs_range part;
+	int err = 0;
+	u32 i;
 
-	*out = (struct dcs_ranges){ 0 };
-	for (i = 0; i < ranges->nr; i++)
-		room += dcs_count(space, ranges->list[i].start, ranges->list[i].size);
-	if (!room)
-		return 0;
-	out->list = kvmalloc_array(room, sizeof(*out->list), GFP_KERNEL);
-	if (!out->list)
-		return -ENOMEM;
-	out->room = room;
-	for (i = 0; i < ranges->nr; i++) {
-		u64 at = ranges->list[i].start, end = at + ranges->list[i].size;
+	memset(out, 0, sizeof(*out));
+	for (i = 0; i < ranges->nr && !err; i++) {
+		const struct dcs_range *range = &ranges->list[i];
+		u64 end = range->start + range->size;
 
-		while (at < end) {
-			const struct dcs_piece *piece = dcs_at(space, at);
-			u64 next = min(piece->end, end);
+		for (part.start = range->start; part.start < end && !err;
+		     part.start += part.size) {
+			const struct dcs_piece *piece =
+				&space->pieces[index_of(space, part.start)];
 
-			if (piece->state == state) {
-				out->list[out->nr++] = (struct dcs_range){ at, next - at };
-				out->size += next - at;
-			}
-			at = next;
+			part.size = min(piece->end, end) - part.start;
+			if (piece->state == state)
+				err = ranges_append(out, &part);
 		}
 	}
-	return 0;
+	if (err)
+		dcs_ranges_free(out);
+	return err;
 }
 
 void dcs_retire(struct dcs_space *space, u64 start, u64 size)

@@ -200,7 +200,7 @@ void dcs_count_granules(const struct dcs_space *space,
 /**
  * dcs_collect() - the parts of some ranges that are in a state
  * @ranges: within the space
- * @out: those parts, in order; unlike other answers, neighbors are not joined
+ * @out: those parts, in the order of @ranges
  *
  * Return: -ENOMEM.
  */

@@ -16,7 +16,7 @@
 #include "dax.h"
 
 #define OWNED 4 /* instances of a process */
-#define MOST (64 * MIB)
+#define MOST (16 * MIB)
 #define PAGES (MOST / 4096)
 #define COLORS 64
 
@@ -81,7 +81,8 @@ static void failed(struct worker *w, const struct owned *o, const char *what, in
 	_exit(1);
 }
 
-static void check_page(struct worker *w, struct owned *o, uint64_t offset)
+/* @whole: every word of a page that is to be zero */
+static void check_page(struct worker *w, struct owned *o, uint64_t offset, bool whole)
 {
 	const uint64_t *page = (const uint64_t *)(o->memory + offset);
 
@@ -89,7 +90,7 @@ static void check_page(struct worker *w, struct owned *o, uint64_t offset)
 		if (page[0] != word_of(o->serial, offset) || page[511] != page[0])
 			broken(w, o, "not what was written", offset, page[0]);
 	} else {
-		for (int i = 0; i < 512; i++)
+		for (int i = 0; i < 512; i += whole ? 1 : 73)
 			if (page[i])
 				broken(w, o, "a new page is not zero", offset, page[i]);
 	}
@@ -201,7 +202,7 @@ static void touch_owned(struct worker *w, struct owned *o)
 	for (int i = 0; o->memory && o->size && i < 64; i++) {
 		uint64_t offset = dice(w, o->size / 4096) * 4096;
 
-		check_page(w, o, offset);
+		check_page(w, o, offset, true);
 		write_page(o, offset);
 	}
 }
@@ -231,7 +232,7 @@ static void fork_owned(struct worker *w, struct owned *o)
 		o->memory = NULL;
 		map_owned(w, o);
 		for (uint64_t offset = 0; offset < o->size; offset += 4096)
-			check_page(w, o, offset);
+			check_page(w, o, offset, false);
 		_exit(0);
 	}
 	if (child < 0)
@@ -362,7 +363,7 @@ static void check_all(struct worker *w)
 			continue;
 		map_owned(w, o);
 		for (uint64_t offset = 0; o->memory && offset < o->size; offset += 4096)
-			check_page(w, o, offset);
+			check_page(w, o, offset, false);
 	}
 }
 

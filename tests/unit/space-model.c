@@ -694,6 +694,34 @@ static void hold(Model *model, Holder *holder, const struct dcs_range *range)
 		holder->units[holder->n++] = range->start + at;
 }
 
+/* What of an answer is dirty is what has to be zeroed for who got it. */
+static void collect_dirty(Model *model, const struct dcs_ranges *ranges)
+{
+	gboolean may_fail = some_allocations(model);
+	Choice choice = {.unit = UNIT};
+	struct dcs_ranges out;
+	int err;
+
+	memset(&out, 0x5a, sizeof(out));
+	err = dcs_collect(&model->space, ranges, DCS_DIRTY, &out);
+	if (err)
+		check_empty(&out);
+	if (failed(may_fail, err))
+		return;
+	g_assert_cmpint(err, ==, 0);
+	for (guint i = 0; i < ranges->nr; i++) {
+		const struct dcs_range *range = &ranges->list[i];
+		guint index = (range->start - model->start) / UNIT;
+
+		for (guint64 at = 0; at < range->size; at += UNIT, index++) {
+			if (model->cells[index].state == DCS_DIRTY)
+				choice.list[choice.n++] = range->start + at;
+		}
+	}
+	check_choice(&out, &choice);
+	dcs_ranges_free(&out);
+}
+
 static void add(Model *model, Holder *holder, const struct dcs_ranges *out)
 {
 	gboolean may_fail = some_allocations(model);
@@ -717,6 +745,7 @@ static void grow(Model *model)
 		request.behind = holder->units[holder->n - 1] + UNIT;
 	if (!find(model, &request, &out))
 		return;
+	collect_dirty(model, &out);
 	add(model, holder, &out);
 	dcs_ranges_free(&out);
 }
@@ -728,6 +757,7 @@ static void grow_by_colors(Model *model)
 
 	if (!find_colors(model, &out))
 		return;
+	collect_dirty(model, &out);
 	add(model, holder, &out);
 	dcs_ranges_free(&out);
 }

@@ -479,6 +479,30 @@ START_TEST(retire_leaves_alone_what_is_not_free)
 }
 END_TEST
 
+START_TEST(collect_gives_what_is_in_a_state)
+{
+	struct dcs_space space = space_of("ddcdHdcc", UNIT);
+	struct dcs_range list[] = {{BASE + 5 * UNIT, 2 * UNIT},
+				   {BASE + UNIT, 3 * UNIT},
+				   {BASE + 4 * UNIT, UNIT}};
+	struct dcs_ranges ranges = {list, 3, 3, 6 * UNIT}, out;
+
+	ck_assert_int_eq(dcs_collect(&space, &ranges, DCS_DIRTY, &out), 0);
+	assert_ranges(&out, UNIT, "5+1 1+1 3+1");
+	dcs_ranges_free(&out);
+	ck_assert_int_eq(dcs_collect(&space, &ranges, DCS_CLEAN, &out), 0);
+	assert_ranges(&out, UNIT, "6+1 2+1");
+	dcs_ranges_free(&out);
+	ck_assert_int_eq(dcs_collect(&space, &ranges, DCS_BAD, &out), 0);
+	assert_empty(&out);
+	kernel_free_allocations = 0;
+	ck_assert_int_eq(dcs_collect(&space, &ranges, DCS_DIRTY, &out), -ENOMEM);
+	assert_empty(&out);
+	kernel_free_allocations = G_MAXULONG;
+	dcs_exit(&space);
+}
+END_TEST
+
 static struct dce_extents *extents_of(const struct dcs_range *list, guint n)
 {
 	struct dcs_ranges add = {(struct dcs_range *)list, n, n, 0};
@@ -506,6 +530,7 @@ START_TEST(extents_answer_for_all_of_a_range)
 	ck_assert_uint_eq(dce_lookup(extents, 2 * GiB + UNIT, 4096), DCE_NONE);
 	ck_assert_uint_eq(dce_lookup(extents, G_MAXUINT64, 4096), DCE_NONE);
 	ck_assert_uint_eq(dce_lookup(extents, GiB, G_MAXUINT64), DCE_NONE);
+	ck_assert_uint_eq(dce_lookup(extents, GiB + UNIT, -UNIT), DCE_NONE);
 	ck_assert_uint_eq(dce_lookup(extents, GiB, 0), DCE_NONE);
 	ck_assert_uint_eq(dce_lookup(NULL, 0, 4096), DCE_NONE);
 	dce_free(extents);
@@ -528,6 +553,8 @@ START_TEST(only_the_last_extent_gets_longer)
 	ck_assert_uint_eq(longer->list[2].offset, 3 * GiB);
 	ck_assert_uint_eq(extents->nr, 2);
 	ck_assert_uint_eq(extents->list[1].size, GiB);
+	add.nr = G_MAXUINT32;
+	ck_assert_ptr_null(dce_grow(extents, &add));
 	dce_free(extents);
 	dce_free(longer);
 }
@@ -748,6 +775,7 @@ int main(void)
 	tcase_add_test(tcase, colors_need_whole_granules);
 	tcase_add_test(tcase, colors_find_every_legal_set);
 	tcase_add_test(tcase, retire_leaves_alone_what_is_not_free);
+	tcase_add_test(tcase, collect_gives_what_is_in_a_state);
 	tcase_add_test(tcase, extents_answer_for_all_of_a_range);
 	tcase_add_test(tcase, only_the_last_extent_gets_longer);
 	tcase_add_test(tcase, shrinking_cuts_from_the_end);
