@@ -100,12 +100,16 @@ static inline void sort(void *base, size_t n, size_t size,
 /* As the kernel's: nothing is inverted, neither at the start nor at the end. */
 static inline u32 crc32_le(u32 crc, const unsigned char *bytes, size_t size)
 {
-	while (size--) {
-		int bit;
+	static const u32 nibbles[16] = {
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+		0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+		0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+	};
 
+	while (size--) {
 		crc ^= *bytes++;
-		for (bit = 0; bit < 8; bit++)
-			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+		crc = crc >> 4 ^ nibbles[crc & 15];
+		crc = crc >> 4 ^ nibbles[crc & 15];
 	}
 	return crc;
 }
