@@ -135,6 +135,9 @@ static int dc_region_start(struct dc_region *region, const struct dc_region_info
 
 	if (!err && info->geometry.kind != DCG_NONE)
 		err = dc_domain_set(region->domain, &info->geometry);
+	if (err == -EBUSY)
+		dev_err(region->dev, "node %d has another geometry, and memory in use\n",
+			region->node);
 	if (err)
 		return err;
 	dev_set_drvdata(region->dev, region);
@@ -162,6 +165,8 @@ static int dc_probe(struct platform_device *pdev)
 			range.start, range.end);
 		return -EBUSY;
 	}
+	if (dev_to_node(dev) == NUMA_NO_NODE)
+		set_dev_node(dev, numa_map_to_online_node(info.node));
 	region = dc_region_alloc(pdev, &range, info.node);
 	if (region)
 		region->resource = resource;
@@ -220,8 +225,18 @@ static char *regions;
 module_param(regions, charp, 0444);
 MODULE_PARM_DESC(regions, "START+SIZE@NODE[/GRANULE/COLORS[/BASE]],...: memory reserved at boot");
 
+/**
+ * struct dc_reserved - an entry of regions=
+ * @list: in dc_reserved_regions
+ * @range: where
+ * @info: what else was said of it
+ * @pdev: NULL: not there yet
+ * @id: R of daxR.N
+ */
 struct dc_reserved {
 	struct list_head list;
+	struct range range;
+	struct dc_region_info info;
 	struct platform_device *pdev;
 	int id;
 };
@@ -274,55 +289,77 @@ static bool dc_parse_region(char *text, struct range *range, struct dc_region_in
 	return !geometry || dc_parse_geometry(geometry, &info->geometry);
 }
 
-static int dc_reserve_device(struct dc_reserved *reserved, const struct range *range,
-			     const struct dc_region_info *info)
+static bool dc_same_geometry(const struct dcg_geometry *a, const struct dcg_geometry *b)
 {
-	struct resource res = DEFINE_RES_MEM(range->start, range_len(range));
+	return a->kind == b->kind && a->granule == b->granule && a->colors == b->colors &&
+	       a->base == b->base;
+}
+
+/* The resources of platform devices would nest, and a node has one geometry. */
+static int dc_check_reserved(const struct dc_reserved *new)
+{
+	const struct dc_reserved *old;
+
+	list_for_each_entry(old, &dc_reserved_regions, list) {
+		if (new->range.start <= old->range.end && old->range.start <= new->range.end) {
+			pr_err("dax_color: regions=: %#llx-%#llx overlaps %#llx-%#llx\n",
+			       new->range.start, new->range.end, old->range.start, old->range.end);
+			return -EBUSY;
+		}
+		if (new->info.node == old->info.node &&
+		    !dc_same_geometry(&new->info.geometry, &old->info.geometry)) {
+			pr_err("dax_color: regions=: two geometries for node %d\n", new->info.node);
+			return -EINVAL;
+		}
+	}
+	if (region_intersects(new->range.start, range_len(&new->range), IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) != REGION_DISJOINT) {
+		pr_err("dax_color: regions=: %#llx-%#llx is the system's memory: reserve it at boot\n",
+		       new->range.start, new->range.end);
+		return -EBUSY;
+	}
+	return 0;
+}
+
+static int dc_register_device(struct dc_reserved *reserved)
+{
+	struct resource res = DEFINE_RES_MEM(reserved->range.start, range_len(&reserved->range));
 	struct platform_device_info device = {
 		.name = DC_DRIVER,
 		.id = reserved->id,
-		.data = info,
-		.size_data = sizeof(*info),
+		.data = &reserved->info,
+		.size_data = sizeof(reserved->info),
 	};
+	struct platform_device *pdev;
 
-	if (region_intersects(range->start, range_len(range), IORESOURCE_SYSTEM_RAM,
-			      IORES_DESC_NONE) != REGION_DISJOINT) {
-		pr_err("dax_color: %#llx-%#llx is the system's memory: reserve it at boot\n",
-		       range->start, range->end);
-		return -EBUSY;
-	}
 	device.res = &res;
 	device.num_res = 1;
-	reserved->pdev = platform_device_register_full(&device);
-	if (IS_ERR(reserved->pdev)) {
-		pr_err("dax_color: %#llx-%#llx is busy: error %ld\n", range->start, range->end,
-		       PTR_ERR(reserved->pdev));
-		return PTR_ERR(reserved->pdev);
+	pdev = platform_device_register_full(&device);
+	if (IS_ERR(pdev)) {
+		pr_err("dax_color: regions=: %#llx-%#llx is busy: error %ld\n",
+		       reserved->range.start, reserved->range.end, PTR_ERR(pdev));
+		return PTR_ERR(pdev);
 	}
-	set_dev_node(&reserved->pdev->dev, numa_map_to_online_node(info->node));
-	if (reserved->pdev->dev.driver)
-		return 0;
-	platform_device_unregister(reserved->pdev);
-	return -EBUSY;
+	/* Its probe has said why. */
+	if (!pdev->dev.driver) {
+		platform_device_unregister(pdev);
+		return -EBUSY;
+	}
+	reserved->pdev = pdev;
+	return 0;
 }
 
-static int dc_reserved_add(const struct range *range, const struct dc_region_info *info)
+static int dc_reserved_start(struct dc_reserved *reserved)
 {
-	struct dc_reserved *reserved = kzalloc(sizeof(*reserved), GFP_KERNEL);
 	int err;
 
-	if (!reserved)
-		return -ENOMEM;
 	reserved->id = memregion_alloc(GFP_KERNEL);
-	err = reserved->id < 0 ? reserved->id : dc_reserve_device(reserved, range, info);
-	if (err) {
-		if (reserved->id >= 0)
-			memregion_free(reserved->id);
-		kfree(reserved);
-		return err;
-	}
-	list_add(&reserved->list, &dc_reserved_regions);
-	return 0;
+	if (reserved->id < 0)
+		return reserved->id;
+	err = dc_register_device(reserved);
+	if (err)
+		memregion_free(reserved->id);
+	return err;
 }
 
 static void dc_reserved_remove_all(void)
@@ -330,30 +367,53 @@ static void dc_reserved_remove_all(void)
 	struct dc_reserved *reserved, *next;
 
 	list_for_each_entry_safe(reserved, next, &dc_reserved_regions, list) {
-		platform_device_unregister(reserved->pdev);
-		memregion_free(reserved->id);
+		if (reserved->pdev) {
+			platform_device_unregister(reserved->pdev);
+			memregion_free(reserved->id);
+		}
 		kfree(reserved);
 	}
 	INIT_LIST_HEAD(&dc_reserved_regions);
 }
 
+static int dc_reserved_parse_one(char *text)
+{
+	struct dc_reserved *reserved = kzalloc(sizeof(*reserved), GFP_KERNEL);
+	int err;
+
+	if (!reserved)
+		return -ENOMEM;
+	if (dc_parse_region(text, &reserved->range, &reserved->info)) {
+		err = dc_check_reserved(reserved);
+	} else {
+		pr_err("dax_color: regions=%s is not START+SIZE@NODE[/GRANULE/COLORS[/BASE]], all multiples of 2M\n",
+		       regions);
+		err = -EINVAL;
+	}
+	if (err)
+		kfree(reserved);
+	else
+		list_add_tail(&reserved->list, &dc_reserved_regions);
+	return err;
+}
+
+/* All of it is looked at before any of it is done. */
 static int dc_reserved_parse(char *text)
 {
+	struct dc_reserved *reserved;
 	char *one;
 	int err = 0;
 
-	while (!err && (one = strsep(&text, ","))) {
-		struct dc_region_info info = { };
-		struct range range;
-
-		if (!dc_parse_region(one, &range, &info)) {
-			pr_err("dax_color: regions=%s is not START+SIZE@NODE[/GRANULE/COLORS[/BASE]], all multiples of 2M\n",
-			       regions);
-			return -EINVAL;
-		}
-		err = dc_reserved_add(&range, &info);
+	while (!err && (one = strsep(&text, ",")))
+		err = dc_reserved_parse_one(one);
+	if (err)
+		return err;
+	list_for_each_entry(reserved, &dc_reserved_regions, list) {
+		err = dc_reserved_start(reserved);
+		if (err)
+			return err;
 	}
-	return err;
+	return 0;
 }
 
 static int dc_reserved_add_all(void)

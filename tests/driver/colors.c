@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Colors and who owns them: asked for by color, size or mapping, nobody gets into another owner's.
+ * Colors and who owns them: asked for by color, size or mapping, nobody gets into another
+ * owner's.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,8 +15,10 @@
 #define RED "11111111-1111-4111-8111-111111111111"
 #define BLUE "22222222-2222-4222-8222-222222222222"
 #define NOBODY "00000000-0000-0000-0000-000000000000"
-#define HOSTILE(who, attribute, what, text, error) \
-	{attribute ": " what, WRITE, who, attribute, text, 0, error, NULL}
+#define HOSTILE(who, attribute, what, text, error)                                       \
+	{                                                                                \
+		attribute ": " what, WRITE, who, attribute, text, 0, error, NULL         \
+	}
 
 static const char binary[] = {'1', ' ', '\xff', '\x00', '\x01'};
 static const char long_text[5000] = {[0 ... 4999] = '1'};
@@ -166,12 +169,16 @@ static void free_granules_show_owners(void)
 	instance_put(nobody, "color", "1 2");
 	text = region_get("free_granules");
 	snprintf(wanted, sizeof(wanted), "0 %" PRIu64 " -\n", region.size / (16 * MIB));
-	ok(strncmp(text, wanted, strlen(wanted)) == 0, "colors: a color without owner has -");
+	ok(strncmp(text, wanted, strlen(wanted)) == 0,
+	   "colors: a color without owner has -");
 	snprintf(wanted, sizeof(wanted), "\n1 %" PRIu64 " %s\n",
 		 region.size / (16 * MIB) - 2, RED);
-	ok(strstr(text, wanted), "colors: free_granules counts what is left, and shows the owner");
-	snprintf(wanted, sizeof(wanted), "\n2 %" PRIu64 " -\n", region.size / (16 * MIB) - 1);
-	ok(!strstr(text, wanted), "colors: a color that an instance of nobody's has is not free");
+	ok(strstr(text, wanted),
+	   "colors: free_granules counts what is left, and shows the owner");
+	snprintf(wanted, sizeof(wanted), "\n2 %" PRIu64 " -\n",
+		 region.size / (16 * MIB) - 1);
+	ok(!strstr(text, wanted),
+	   "colors: a color that an instance of nobody's has is not free");
 	free(text);
 	drop(red);
 	drop(nobody);
@@ -182,12 +189,14 @@ static void many_colors(void)
 {
 	char name[NAME_SIZE];
 
-	ok_errno(0, region_put("geometry", "rotate 2097152 1024 0x%" PRIx64, region.start),
+	ok_errno(0,
+		 region_put("geometry", "rotate 2097152 1024 0x%" PRIx64, region.start),
 		 "colors: 1,024 of them");
 	ok(consistent(), "colors: free_granules has a line for each");
 	if (create(name))
 		die("no instance");
-	ok_errno(0, instance_put(name, "color", "%s", "300 0-998"), "colors: 300 granules");
+	ok_errno(0, instance_put(name, "color", "%s", "300 0-998"),
+		 "colors: 300 granules");
 	ok(consistent(), "colors: which are where they should be");
 	drop(name);
 }
@@ -224,16 +233,19 @@ static void two_regions(void)
 	ok(region_number("colors") == 4, "colors: one region of a node gets a geometry");
 	create(other);
 	instance_put(other, "owner", "%s", BLUE);
-	ok_errno(0, instance_put(other, "color", "1 1"), "colors: and an owner of color 1");
+	ok_errno(0, instance_put(other, "color", "1 1"),
+		 "colors: and an owner of color 1");
 	region = first;
 	ok(region_number("colors") == 4, "colors: the other one has the same");
 	ok_errno(EBUSY, region_put("geometry", "none"), "colors: and cannot change it");
 	create(name);
 	instance_put(name, "owner", "%s", RED);
-	ok_errno(EPERM, instance_put(name, "color", "1 1"), "colors: nor give that color to another");
+	ok_errno(EPERM, instance_put(name, "color", "1 1"),
+		 "colors: nor give that color to another");
 	ok_errno(0, instance_put(name, "color", "1 0"), "colors: but another color");
 	region = second;
-	ok_errno(EPERM, instance_put(other, "color", "1 0"), "colors: which the first cannot have then");
+	ok_errno(EPERM, instance_put(other, "color", "1 0"),
+		 "colors: which the first cannot have then");
 	drop(other);
 	ok(consistent(), "colors: the other region is whole");
 	region = first;

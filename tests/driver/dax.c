@@ -273,9 +273,7 @@ static bool read_extent(const char *name, unsigned int number, struct extent *ex
 		snprintf(path, sizeof(path), CLASS "%s/mapping%u/%s", name, number,
 			 parts[i]);
 		text = get(path);
-		values[i] = strtoull(text, &end, i == 2 ? 10 : 16);
-		if (i < 2 && strncmp(text, "0x", 2) != 0)
-			end = text;
+		values[i] = strtoull(text, &end, 16);
 		if (end == text || *end) {
 			free(text);
 			return false;
@@ -320,29 +318,48 @@ int extents(const char *name, struct extent *list)
 	return (int)count;
 }
 
-unsigned int pieces(struct piece **list)
+static bool read_pieces(struct piece **list, unsigned int *count)
 {
-	char path[1024], *text, *line, *rest;
-	unsigned int count = 0, room = 64;
+	char *text = region_get("space"), *line, *rest;
+	uint64_t next = region.start;
+	unsigned int room = 64;
+	bool good = true;
 
-	region_path(path, "space");
-	text = get(path);
+	*count = 0;
 	*list = malloc(room * sizeof(**list));
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (line = strtok_r(text, "\n", &rest); line && good;
+	     line = strtok_r(NULL, "\n", &rest)) {
 		struct piece *piece;
 
-		if (count == room) {
+		if (*count == room) {
 			room *= 2;
 			*list = realloc(*list, room * sizeof(**list));
 		}
-		piece = &(*list)[count++];
+		piece = &(*list)[(*count)++];
 		memset(piece, 0, sizeof(*piece));
-		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %15s %31s", &piece->start,
-			   &piece->end, piece->state, piece->holder) < 3)
-			die("%s: a strange line: '%s'", path, line);
-		piece->end++;
+		good = sscanf(line, "0x%" SCNx64 "-0x%" SCNx64 " %15s %31s",
+			      &piece->start, &piece->end, piece->state,
+			      piece->holder) >= 3 &&
+		       piece->start == next;
+		next = ++piece->end;
 	}
 	free(text);
+	return good && next == region.start + region.size;
+}
+
+/* A read takes a page at most, and what changes between two pages may leave a gap: then
+ * again. */
+unsigned int pieces(struct piece **list)
+{
+	unsigned int count;
+
+	for (int i = 0; i < 100; i++) {
+		if (read_pieces(list, &count))
+			return count;
+		if (i < 99)
+			free(*list);
+	}
+	note("space is not whole");
 	return count;
 }
 
@@ -529,7 +546,8 @@ bool quarantine_ends(unsigned int seconds)
 	return wait_zero("quarantined_size", now() + seconds);
 }
 
-/* The last of what is zeroed is free a moment later than zeroing_size says that nothing is left to be done. */
+/* The last of what is zeroed is free a moment later than zeroing_size says that nothing
+ * is left to be done. */
 static bool wait_clean(double end)
 {
 	struct piece *list;
@@ -583,7 +601,7 @@ static uint64_t sum_of(const struct piece *list, unsigned int count, const char 
 
 static bool space_is_whole(const struct piece *list, unsigned int count)
 {
-	static const char *const states[] = {"clean", "dirty",	 "preparing", "held",
+	static const char *const states[] = {"clean", "dirty",	 "preparing",  "held",
 					     "bad",   "zeroing", "quarantined"};
 	uint64_t at = region.start;
 	bool good = true;
@@ -630,7 +648,8 @@ static bool extents_agree(const char *name, const struct piece *list, unsigned i
 	}
 	for (int i = 0; i < n; i++) {
 		size += own[i].size;
-		good &= agree("start of an extent is not aligned", own[i].start % align, 0);
+		good &= agree("start of an extent is not aligned", own[i].start % align,
+			      0);
 		good &= agree("size of an extent is not aligned", own[i].size % align, 0);
 		if (i > 0)
 			good &= own[i - 1].start + own[i - 1].size != own[i].start ||
@@ -656,7 +675,8 @@ static bool extents_agree(const char *name, const struct piece *list, unsigned i
 	return good;
 }
 
-static bool is_free(const struct piece *list, unsigned int count, uint64_t start, uint64_t end)
+static bool is_free(const struct piece *list, unsigned int count, uint64_t start,
+		    uint64_t end)
 {
 	for (unsigned int i = 0; i < count; i++)
 		if (list[i].start < end && start < list[i].end &&
@@ -668,8 +688,8 @@ static bool is_free(const struct piece *list, unsigned int count, uint64_t start
 }
 
 /* The color function, written again from its description. */
-static uint64_t color_at(const char *kind, uint64_t address, uint64_t granule, uint64_t colors,
-			 uint64_t base)
+static uint64_t color_at(const char *kind, uint64_t address, uint64_t granule,
+			 uint64_t colors, uint64_t base)
 {
 	uint64_t i = (address - base) / granule;
 
@@ -678,7 +698,8 @@ static uint64_t color_at(const char *kind, uint64_t address, uint64_t granule, u
 
 static bool granules_agree(const struct piece *list, unsigned int count)
 {
-	char *geometry = region_get("geometry"), kind[16] = "", *text = NULL, *line, *rest;
+	char *geometry = region_get("geometry"), kind[16] = "", *text = NULL, *line,
+	     *rest;
 	uint64_t granule = region_number("granule"), colors = region_number("colors");
 	uint64_t base = region_number("color_base"), next = 0;
 	uint64_t *free_of = calloc(colors + 1, sizeof(*free_of));
@@ -692,11 +713,13 @@ static bool granules_agree(const struct piece *list, unsigned int count)
 		good &= agree("free_granules without geometry", (uint64_t)errno, ENODATA);
 		goto out;
 	}
-	for (uint64_t at = base; at + granule <= region.start + region.size; at += granule)
+	for (uint64_t at = base; at + granule <= region.start + region.size;
+	     at += granule)
 		if (at >= region.start && is_free(list, count, at, at + granule))
 			free_of[color_at(kind, at, granule, colors, base)]++;
 	text = region_get("free_granules");
-	for (line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+	for (line = strtok_r(text, "\n", &rest); line;
+	     line = strtok_r(NULL, "\n", &rest)) {
 		uint64_t color, granules;
 
 		if (sscanf(line, "%" SCNu64 " %" SCNu64 " %*s", &color, &granules) != 2 ||
@@ -753,11 +776,13 @@ bool consistent(void)
 		      region_number("quarantined_size"));
 	good &= agree("zeroing", sum_of(space, n_pieces, "zeroing"),
 		      region_number("zeroing_size"));
-	good &= agree("dirty", sum_of(space, n_pieces, "dirty"), region_number("dirty_size"));
+	good &= agree("dirty", sum_of(space, n_pieces, "dirty"),
+		      region_number("dirty_size"));
 	good &= agree("bad", sum_of(space, n_pieces, "bad"), region_number("bad_size"));
 	good &= agree("preparing", sum_of(space, n_pieces, "preparing"), 0);
 	good &= agree("available", available,
-		      sum_of(space, n_pieces, "clean") + sum_of(space, n_pieces, "dirty") +
+		      sum_of(space, n_pieces, "clean") +
+			      sum_of(space, n_pieces, "dirty") +
 			      sum_of(space, n_pieces, "zeroing"));
 	good &= agree("the sum of all states", region.size,
 		      available + held + region_number("quarantined_size") +
@@ -790,7 +815,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
 
 void catch_faults(void)
 {
-	struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+	struct sigaction action = {.sa_sigaction = on_fault,
+				   .sa_flags = SA_SIGINFO | SA_NODEFER};
 
 	sigaction(SIGBUS, &action, NULL);
 	sigaction(SIGSEGV, &action, NULL);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the tests of the driver share: its interface (driver/ABI.md) with bare system calls, and one
- * judge of whether all that it shows of a region is one story. Runs as root in the virtual host.
+ * What the tests of the driver share: its interface (driver/ABI.md) with bare system
+ * calls, and one judge of whether all that it shows of a region is one story. Runs as
+ * root in the virtual host.
  */
 #ifndef TESTS_DRIVER_DAX_H
 #define TESTS_DRIVER_DAX_H
@@ -43,7 +44,8 @@ struct piece {
 	char holder[NAME_SIZE]; /* "" when it has none */
 };
 
-/* Region number @wanted of dax_color, any when it is negative; the program ends when there is none. */
+/* Region number @wanted of dax_color, any when it is negative; the program ends when
+ * there is none. */
 extern struct region region;
 void region_open(int wanted);
 bool region_exists(int id);
@@ -63,7 +65,8 @@ bool is_kernel(const char *series);
 
 /* 0 or the errno of open or write. */
 int put(const char *path, const void *text, size_t length);
-/* Without the newline at the end; "" and errno when it cannot be read. The caller frees. */
+/* Without the newline at the end; "" and errno when it cannot be read. The caller frees.
+ */
 char *get(const char *path);
 int region_put(const char *attribute, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
@@ -87,7 +90,8 @@ int create(char name[NAME_SIZE]);
 int discard(const char *name);
 /* create, align, size; the program ends when it cannot be had. */
 void make(char name[NAME_SIZE], uint64_t align, uint64_t size);
-/* The same with extents: @list is of offsets from the start of the region, and sizes; ends with a size of 0. */
+/* The same with extents: @list is of offsets from the start of the region, and sizes;
+ * ends with a size of 0. */
 void make_of(char name[NAME_SIZE], uint64_t align, const struct extent *list);
 /* Adds the extent @offset from the start of the region. */
 int add(const char *name, uint64_t offset, uint64_t size);
@@ -103,14 +107,16 @@ void *map_all(const char *name, uint64_t size);
 /* The attribute `faults` in debugfs for this fault size. */
 uint64_t faults(const char *name, uint64_t size);
 
-/* Waits until nothing is being zeroed and nothing is quarantined; false after @seconds. */
+/* Waits until nothing is being zeroed and nothing is quarantined; false after @seconds.
+ */
 bool settled(unsigned int seconds);
 /* Waits until no memory is quarantined. */
 bool quarantine_ends(unsigned int seconds);
 
 /*
- * All that the region shows is one story: sizes add up, space has no gaps and agrees with the attributes
- * and with mappingN, there is a seed, free_granules are what space says. Says what is not so.
+ * All that the region shows is one story: sizes add up, space has no gaps and agrees with
+ * the attributes and with mappingN, there is a seed, free_granules are what space says.
+ * Says what is not so.
  */
 bool consistent(void);
 
@@ -145,7 +151,8 @@ struct options {
 	unsigned int processes; /* in the storm */
 	bool long_form;
 	uint64_t seed;
-	const char *file; /* can be made on a file system that takes O_DIRECT; NULL: there is none */
+	const char *file; /* can be made on a file system that takes O_DIRECT; NULL: there
+			     is none */
 };
 extern struct options options;
 

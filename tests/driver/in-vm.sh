@@ -3,8 +3,9 @@
 #
 # usage: in-vm.sh PROGRAM PART... [-- OPTION...]
 #
-# Parts of check-driver with the driver on the virtual host's memory, each followed by a look into the
-# kernel's log. PART@small runs on the small region that was reserved at boot.
+# Tests of the driver on the virtual host's memory: programs' parts (check-driver) and scripts of this
+# directory, each followed by a look into the kernel's log. PART@small runs on the small region that was
+# reserved at boot.
 set -uo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source=tests/driver/lib.sh
@@ -19,14 +20,25 @@ while [ $# -gt 0 ]; do
   shift
 done
 
-load_driver
-for part in "${parts[@]}"; do
-  started=$SECONDS
+# run_part PART OPTION...
+run_part() {
+  local part=$1 region
+  shift
+  load_driver
   region=$(large_region)
   [[ $part != *@small ]] || region=$(small_region)
   [ "$part" != vfio ] || give_card_to_vfio
-  "$program" --region "$region" --file "$(file_for_direct_io)" "$@" "${part%@*}" || failures=$((failures + 1))
-  check_kernel_log "${part%@*}"
+  "$program" --region "$region" --file "$(file_for_direct_io)" "$@" "${part%@*}"
+}
+
+for part in "${parts[@]}"; do
+  started=$SECONDS
+  if [ -x "$here/$part.sh" ]; then
+    "$here/$part.sh" "$program"
+  else
+    run_part "$part" "$@"
+  fi || failures=$((failures + 1))
+  check_kernel_log "$part"
   printf '# %s took %s s\n' "$part" $((SECONDS - started))
 done
 [ "$failures" = 0 ]

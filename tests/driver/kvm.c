@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * A guest of a few bytes that writes to all of its memory, round after round, while memory is taken from it.
+ * A guest of a few bytes that writes to all of its memory, round after round, while
+ * memory is taken from it.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -45,21 +46,21 @@ static int control(int fd, unsigned long request, void *argument, const char *wh
 }
 
 /*
- * 32 bits, flat, no paging: writes a number to a word in every @step bytes up to @limit, says that by a
- * write to a port, and goes on with the next number.
+ * 32 bits, flat, no paging: writes a number to a word in every @step bytes up to @limit,
+ * says that by a write to a port, and goes on with the next number.
  */
 static void write_code(char *memory, uint32_t step, uint32_t limit)
 {
 	unsigned char code[] = {
-		0x31, 0xc0,			    /*        xor eax, eax   */
-		0x40,				    /* round: inc eax        */
-		0xbe, 0,    0,	  0, 0,		    /*        mov esi, DATA  */
-		0x89, 0x06,			    /* next:  mov [esi], eax */
-		0x81, 0xc6, 0,	  0, 0, 0,	    /*        add esi, step  */
-		0x81, 0xfe, 0,	  0, 0, 0,	    /*        cmp esi, limit */
-		0x72, 0xf0,			    /*        jb next        */
-		0xe6, PORT,			    /*        out PORT, al   */
-		0xeb, 0xe6,			    /*        jmp round      */
+		0x31, 0xc0,		/*        xor eax, eax   */
+		0x40,			/* round: inc eax        */
+		0xbe, 0,    0, 0, 0,	/*        mov esi, DATA  */
+		0x89, 0x06,		/* next:  mov [esi], eax */
+		0x81, 0xc6, 0, 0, 0, 0, /*        add esi, step  */
+		0x81, 0xfe, 0, 0, 0, 0, /*        cmp esi, limit */
+		0x72, 0xf0,		/*        jb next        */
+		0xe6, PORT,		/*        out PORT, al   */
+		0xeb, 0xe6,		/*        jmp round      */
 	};
 	uint32_t data = DATA;
 
@@ -71,8 +72,13 @@ static void write_code(char *memory, uint32_t step, uint32_t limit)
 
 static void set_registers(struct guest *guest)
 {
-	struct kvm_segment segment = {.limit = 0xffffffff, .selector = 8, .type = 11, .present = 1,
-				      .db = 1, .s = 1, .g = 1};
+	struct kvm_segment segment = {.limit = 0xffffffff,
+				      .selector = 8,
+				      .type = 11,
+				      .present = 1,
+				      .db = 1,
+				      .s = 1,
+				      .g = 1};
 	struct kvm_regs registers = {.rip = CODE, .rflags = 2};
 	struct kvm_sregs special;
 
@@ -109,7 +115,8 @@ static void *vcpu_loop(void *argument)
 	return NULL;
 }
 
-static void guest_start(struct guest *guest, const char *name, uint64_t size, uint32_t step)
+static void guest_start(struct guest *guest, const char *name, uint64_t size,
+			uint32_t step)
 {
 	int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	struct kvm_userspace_memory_region slot = {.memory_size = size};
@@ -123,13 +130,17 @@ static void guest_start(struct guest *guest, const char *name, uint64_t size, ui
 	write_code(guest->memory, step, (uint32_t)size);
 	guest->vm = control(kvm, KVM_CREATE_VM, NULL, "KVM_CREATE_VM");
 	control(guest->vm, KVM_SET_TSS_ADDR, (void *)0xfffbd000, "KVM_SET_TSS_ADDR");
-	control(guest->vm, KVM_SET_USER_MEMORY_REGION, &slot, "KVM_SET_USER_MEMORY_REGION");
+	control(guest->vm, KVM_SET_USER_MEMORY_REGION, &slot,
+		"KVM_SET_USER_MEMORY_REGION");
 	guest->vcpu = control(guest->vm, KVM_CREATE_VCPU, NULL, "KVM_CREATE_VCPU");
-	guest->run_size = control(kvm, KVM_GET_VCPU_MMAP_SIZE, NULL, "KVM_GET_VCPU_MMAP_SIZE");
-	guest->run = mmap(NULL, (size_t)guest->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, guest->vcpu, 0);
+	guest->run_size =
+		control(kvm, KVM_GET_VCPU_MMAP_SIZE, NULL, "KVM_GET_VCPU_MMAP_SIZE");
+	guest->run = mmap(NULL, (size_t)guest->run_size, PROT_READ | PROT_WRITE,
+			  MAP_SHARED, guest->vcpu, 0);
 	set_registers(guest);
 	close(kvm);
-	if (guest->run == MAP_FAILED || pthread_create(&guest->thread, NULL, vcpu_loop, guest))
+	if (guest->run == MAP_FAILED ||
+	    pthread_create(&guest->thread, NULL, vcpu_loop, guest))
 		die("kvm: no thread for the guest");
 }
 
@@ -168,15 +179,15 @@ static uint64_t large_entries(void)
 
 static void large_pages(void)
 {
-	const struct extent list[] = {{.start = 0, .size = GIB},
-				      {.start = 2 * GIB, .size = GIB},
-				      {.size = 0}};
+	const struct extent list[] = {
+		{.start = 0, .size = GIB}, {.start = 2 * GIB, .size = GIB}, {.size = 0}};
 	struct guest guest;
 	char name[NAME_SIZE];
 
 	make_of(name, GIB, list);
 	guest_start(&guest, name, 2 * GIB, 2 * MIB);
-	ok(grows(&guest.rounds, 60), "kvm: a guest writes to all of 2 GiB in two extents");
+	ok(grows(&guest.rounds, 60),
+	   "kvm: a guest writes to all of 2 GiB in two extents");
 	if (!ok(large_entries() == 2, "kvm: through two entries of 1 GiB (pages_1g)"))
 		note("%" PRIu64, large_entries());
 	ok(faults(name, GIB) == 2, "kvm: after two faults");
@@ -207,9 +218,11 @@ static void shrink_and_grow(uint64_t align, const char *of)
 	rounds = guest.rounds;
 	make_of(other, align, gone);
 	memory = map_all(other, 8 * MIB);
-	ok(not_zero(memory, 8 * MIB) == 0, "kvm %s: what went is zero for the next one", of);
+	ok(not_zero(memory, 8 * MIB) == 0, "kvm %s: what went is zero for the next one",
+	   of);
 	fill(memory, 0, 8 * MIB, 9);
-	ok(grows(&guest.refused, 30) && guest.rounds == rounds, "kvm %s: the guest is still there", of);
+	ok(grows(&guest.refused, 30) && guest.rounds == rounds,
+	   "kvm %s: the guest is still there", of);
 	ok(strangers(memory, 0, 8 * MIB, 9) == 0, "kvm %s: and does not write to it", of);
 	munmap(memory, 8 * MIB);
 	drop(other);

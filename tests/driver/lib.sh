@@ -17,9 +17,10 @@ bind() {
 }
 
 # load_driver [NODE]: with the dax region and, where memory is reserved for it, the small region; that on
-# NODE, 0 when it is not said.
+# NODE, 0 when it is not said. Unless it is loaded.
 load_driver() {
   local parameters=()
+  ! grep -q '^dax_color ' /proc/modules || return 0
   ! grep -q 'memmap=256M\$' /proc/cmdline || parameters=("regions=$SMALL_START+$SMALL_SIZE@${1:-0}")
   modprobe dax_color "${parameters[@]}" || vm_die "cannot load dax_color"
   load_dax_color "$driver_tests/../../driver/dax-color-bind"

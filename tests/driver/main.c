@@ -3,8 +3,8 @@
  * check-driver [--region R] [--long] [--seed N] [--file F] PART...
  * check-driver --hold INSTANCE
  *
- * dax_color, from user space, as driver/ABI.md says it is. Runs as root in the virtual host, where
- * dax_color has a region, and nobody else an instance of it:
+ * dax_color, from user space, as driver/ABI.md says it is. Runs as root in the virtual
+ * host, where dax_color has a region, and nobody else an instance of it:
  *
  *   tests/driver/run --build build --kernel 6.12 maps
  *
@@ -25,17 +25,18 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{"ops", test_ops},	 {"full", test_full},	    {"colors", test_colors},
-	{"maps", test_maps},	 {"minors", test_minors},   {"resize", test_resize},
+	{"ops", test_ops},	   {"full", test_full},	    {"colors", test_colors},
+	{"maps", test_maps},	   {"minors", test_minors}, {"resize", test_resize},
 	{"release", test_release}, {"vfio", test_vfio},	    {"poison", test_poison},
-	{"storm", test_storm},	 {"kvm", test_kvm},
+	{"storm", test_storm},	   {"kvm", test_kvm},
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: check-driver [--region R] [--long] [--seed N] [--file F] PART...\nParts:");
+	fprintf(stderr, "usage: check-driver [--region R] [--long] [--seed N] [--file F] "
+			"PART...\nParts:");
 	for (unsigned int i = 0; i < N_PARTS; i++)
 		fprintf(stderr, " %s", parts[i].name);
 	fprintf(stderr, "\n");

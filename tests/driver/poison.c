@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Memory that fails: who has it mapped is told where, the rest goes on, and nobody gets it any more. What
- * failed here stays bad for as long as the module is loaded.
+ * Memory that fails: who has it mapped is told where, the rest goes on, and nobody gets
+ * it any more. What failed here stays bad for as long as the module is loaded.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -45,7 +45,8 @@ static void on_failure(int number, siginfo_t *info, void *context)
 
 static void listen_for_failure(int number)
 {
-	struct sigaction action = {.sa_sigaction = on_failure, .sa_flags = SA_SIGINFO | SA_NODEFER};
+	struct sigaction action = {.sa_sigaction = on_failure,
+				   .sa_flags = SA_SIGINFO | SA_NODEFER};
 
 	who = number;
 	sigaction(SIGBUS, &action, NULL);
@@ -57,7 +58,8 @@ static uint64_t others_lost(char *memory, uint64_t size, uint64_t from, uint64_t
 }
 
 /* Makes the page at @offset fail, as the machine would. */
-static void failing_process(const char *name, uint64_t size, uint64_t offset, uint64_t align)
+static void failing_process(const char *name, uint64_t size, uint64_t offset,
+			    uint64_t align)
 {
 	uint64_t unit = align < 4096 ? 4096 : align, from = offset / unit * unit;
 	char *memory = map_all(name, size);
@@ -77,7 +79,8 @@ static void failing_process(const char *name, uint64_t size, uint64_t offset, ui
 	_exit(0);
 }
 
-static void bystander(const char *name, uint64_t size, uint64_t offset, uint64_t align, int ready)
+static void bystander(const char *name, uint64_t size, uint64_t offset, uint64_t align,
+		      int ready)
 {
 	uint64_t from = offset / align * align;
 	char *memory = map_all(name, size);
@@ -106,13 +109,15 @@ static bool right_place(const struct news *of)
 
 static void say(const struct news *of)
 {
-	note("told %d, code %d, at %#" PRIx64 " (lsb %d), expected %#" PRIx64 ", error %d", of->told,
-	     of->code, of->address, of->lsb, of->expected, of->error);
+	note("told %d, code %d, at %#" PRIx64 " (lsb %d), expected %#" PRIx64
+	     ", error %d",
+	     of->told, of->code, of->address, of->lsb, of->expected, of->error);
 }
 
-/* Makes a page fail in the second extent of an instance that two processes have mapped. */
-static void fail_second_extent(const char *name, uint64_t size, uint64_t offset, uint64_t align,
-			       const char *of)
+/* Makes a page fail in the second extent of an instance that two processes have mapped.
+ */
+static void fail_second_extent(const char *name, uint64_t size, uint64_t offset,
+			       uint64_t align, const char *of)
 {
 	pid_t first, second;
 	int ready[2];
@@ -156,7 +161,8 @@ static bool bad_becomes(uint64_t size)
 }
 
 /* @at: offset in the region of the first extent; @retired: what goes with a page. */
-static void fail_and_look(uint64_t align, uint64_t unit, uint64_t at, uint64_t retired, const char *of)
+static void fail_and_look(uint64_t align, uint64_t unit, uint64_t at, uint64_t retired,
+			  const char *of)
 {
 	const struct extent list[] = {{.start = at, .size = unit},
 				      {.start = at + 2 * unit, .size = unit},
@@ -173,13 +179,17 @@ static void fail_and_look(uint64_t align, uint64_t unit, uint64_t at, uint64_t r
 	ok(consistent(), "poison %s: consistent while it is held", of);
 	ok_errno(0, resize(name, 0), "poison %s: size 0", of);
 	settled(30);
-	ok(bad_becomes(bad + retired), "poison %s: its granule is bad, and nothing else", of);
+	ok(bad_becomes(bad + retired), "poison %s: its granule is bad, and nothing else",
+	   of);
 	ok(consistent(), "poison %s: consistent when it is given back", of);
 	create(next);
-	ok_errno(EHWPOISON, add(next, granule, 2 * MIB), "poison %s: nobody can have it", of);
+	ok_errno(EHWPOISON, add(next, granule, 2 * MIB), "poison %s: nobody can have it",
+		 of);
 	ok_errno(0, add(next, at, unit), "poison %s: the first extent can be had", of);
-	ok_errno(0, add(next, granule - 2 * MIB, 2 * MIB), "poison %s: what lies before it, too", of);
-	ok_errno(0, add(next, granule + retired, 2 * MIB), "poison %s: and what lies behind it", of);
+	ok_errno(0, add(next, granule - 2 * MIB, 2 * MIB),
+		 "poison %s: what lies before it, too", of);
+	ok_errno(0, add(next, granule + retired, 2 * MIB),
+		 "poison %s: and what lies behind it", of);
 	memory = map_all(next, unit);
 	ok(not_zero(memory, unit) == 0, "poison %s: they are zero", of);
 	munmap(memory, unit);
@@ -196,7 +206,8 @@ static void with_colors(void)
 
 void test_poison(void)
 {
-	news = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	news = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+		    0);
 	/* First: what has failed before would go by granules, too. */
 	with_colors();
 	fail_and_look(4096, 4 * MIB, 64 * MIB, 2 * MIB, "4 KiB");

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Growing and shrinking of what is mapped and in use: what stays keeps its bytes and its offsets, what goes
- * is gone for everybody when the write returns, what comes is zero.
+ * Growing and shrinking of what is mapped and in use: what stays keeps its bytes and its
+ * offsets, what goes is gone for everybody when the write returns, what comes is zero.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +21,8 @@
 
 /* ---- step by step, by two processes ---- */
 
-/* A process that has it mapped and answers: a byte in, how many pages of the first @size are lost, out. */
+/* A process that has it mapped and answers: a byte in, how many pages of the first @size
+ * are lost, out. */
 struct witness {
 	pid_t pid;
 	int ask;
@@ -108,36 +109,49 @@ static void step_by_step(uint64_t align, uint64_t unit, const char *of)
 		die("resize %s: mmap: %s", of, strerror(errno));
 	witness = witness_start(name, 5 * unit);
 	fill(memory, 0, 3 * unit, 1);
-	ok(witness_lost(&witness, 3 * unit) == 0, "resize %s: another process has all of it", of);
+	ok(witness_lost(&witness, 3 * unit) == 0,
+	   "resize %s: another process has all of it", of);
 	extents(name, before);
 
-	ok_errno(0, resize(name, 2 * unit), "resize %s: shrink by an extent, while mapped", of);
-	ok(all_lost(memory, 2 * unit, 3 * unit, align), "resize %s: what went is SIGBUS, at its address", of);
-	ok(witness_lost(&witness, 3 * unit) == unit / 4096, "resize %s: for the other process, too", of);
-	ok(strangers(memory, 0, 2 * unit, 1) == 0, "resize %s: what stays is as it was", of);
+	ok_errno(0, resize(name, 2 * unit),
+		 "resize %s: shrink by an extent, while mapped", of);
+	ok(all_lost(memory, 2 * unit, 3 * unit, align),
+	   "resize %s: what went is SIGBUS, at its address", of);
+	ok(witness_lost(&witness, 3 * unit) == unit / 4096,
+	   "resize %s: for the other process, too", of);
+	ok(strangers(memory, 0, 2 * unit, 1) == 0, "resize %s: what stays is as it was",
+	   of);
 
 	ok_errno(0, resize(name, unit), "resize %s: shrink by part of an extent", of);
 	ok(all_lost(memory, unit, 3 * unit, align), "resize %s: what went is SIGBUS", of);
-	ok(witness_lost(&witness, 3 * unit) == 2 * unit / 4096, "resize %s: for the other process, too", of);
+	ok(witness_lost(&witness, 3 * unit) == 2 * unit / 4096,
+	   "resize %s: for the other process, too", of);
 	ok(strangers(memory, 0, unit, 1) == 0, "resize %s: what stays is as it was", of);
 
 	ok_errno(0, resize(name, 4 * unit), "resize %s: grow, while mapped", of);
-	ok(not_zero(memory + unit, 3 * unit) == 0, "resize %s: what comes is zero, in the old mapping", of);
-	ok(witness_lost(&witness, 4 * unit) == 0, "resize %s: and there for the other process", of);
-	ok(strangers(memory, 0, unit, 1) == 0, "resize %s: what was there is as it was", of);
+	ok(not_zero(memory + unit, 3 * unit) == 0,
+	   "resize %s: what comes is zero, in the old mapping", of);
+	ok(witness_lost(&witness, 4 * unit) == 0,
+	   "resize %s: and there for the other process", of);
+	ok(strangers(memory, 0, unit, 1) == 0, "resize %s: what was there is as it was",
+	   of);
 	extents(name, after);
 	ok(after[0].start == before[0].start && after[0].offset == 0,
 	   "resize %s: where it was", of);
 	fill(memory + unit, unit, 3 * unit, 2);
 
-	ok_errno(0, add(name, 7 * unit, unit), "resize %s: one extent more, by mapping, while mapped", of);
-	ok(not_zero(memory + 4 * unit, unit) == 0, "resize %s: it is zero, at the end", of);
-	ok(strangers(memory + unit, unit, 3 * unit, 2) == 0, "resize %s: the rest is as it was", of);
+	ok_errno(0, add(name, 7 * unit, unit),
+		 "resize %s: one extent more, by mapping, while mapped", of);
+	ok(not_zero(memory + 4 * unit, unit) == 0, "resize %s: it is zero, at the end",
+	   of);
+	ok(strangers(memory + unit, unit, 3 * unit, 2) == 0,
+	   "resize %s: the rest is as it was", of);
 	ok(consistent(), "resize %s: consistent", of);
 
 	ok_errno(0, resize(name, 0), "resize %s: size 0, while mapped", of);
 	ok(all_lost(memory, 0, 5 * unit, align), "resize %s: all of it is SIGBUS", of);
-	ok(witness_lost(&witness, 5 * unit) == 5 * unit / 4096, "resize %s: for the other process, too", of);
+	ok(witness_lost(&witness, 5 * unit) == 5 * unit / 4096,
+	   "resize %s: for the other process, too", of);
 	ok_errno(0, discard(name), "resize %s: delete, while mapped", of);
 	ok(all_lost(memory, 0, 5 * unit, align), "resize %s: as before", of);
 	munmap(memory, 5 * unit);
@@ -163,10 +177,12 @@ static struct {
 	atomic_uint_fast64_t torn; /* readings of mappingN that made no sense */
 } load;
 
-/* Each thread has a word of its own in each page. What it reads there is what it wrote, or zero. */
+/* Each thread has a word of its own in each page. What it reads there is what it wrote,
+ * or zero. */
 static void *toucher(void *argument)
 {
-	uint64_t thread = (uintptr_t)argument, random = options.seed * 31 + thread, value, wanted;
+	uint64_t thread = (uintptr_t)argument, random = options.seed * 31 + thread, value,
+		 wanted;
 
 	while (!load.stop) {
 		uint64_t offset;
@@ -207,7 +223,8 @@ static void *reader(void *argument)
 			free(text);
 			if (start && (start < region.start || start % LOAD_UNIT))
 				load.torn++;
-			if (end && (end >= region.start + region.size || (end + 1) % LOAD_UNIT))
+			if (end &&
+			    (end >= region.start + region.size || (end + 1) % LOAD_UNIT))
 				load.torn++;
 		}
 		usleep(100);
@@ -266,12 +283,15 @@ static void under_load(uint64_t align, const char *of)
 		pthread_join(threads[i], NULL);
 	for (uint64_t at = 0; at < LOAD_MIN * LOAD_UNIT; at += 4096)
 		kept += *(uint64_t *)(load.memory + at + 2048) != word_of(MARK, at);
-	note("%" PRIu64 " resizes, %" PRIu64 " touches, %" PRIu64 " of them of what was gone", rounds,
-	     (uint64_t)load.touched, (uint64_t)load.lost);
+	note("%" PRIu64 " resizes, %" PRIu64 " touches, %" PRIu64
+	     " of them of what was gone",
+	     rounds, (uint64_t)load.touched, (uint64_t)load.lost);
 	ok(errors == 0, "resize %s under load: every resize is done", of);
 	ok(load.wrong == 0 && load.lost > 0 && load.touched > load.lost,
 	   "resize %s under load: threads find what they wrote, zeros or SIGBUS", of);
-	ok(bad == 0, "resize %s under load: what went is zero for who gets it, and nobody else writes there",
+	ok(bad == 0,
+	   "resize %s under load: what went is zero for who gets it, and nobody else "
+	   "writes there",
 	   of);
 	ok(kept == 0, "resize %s under load: what stayed all the time is as it was", of);
 	ok(load.torn == 0, "resize %s under load: mappingN makes sense at any time", of);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Many processes that create, grow, shrink, map, touch, fork and delete at random, some of which are killed.
- * Each knows what it wrote where: anything else, but the zeros of a page that is new, is somebody else's.
+ * Many processes that create, grow, shrink, map, touch, fork and delete at random, some
+ * of which are killed. Each knows what it wrote where: anything else, but the zeros of a
+ * page that is new, is somebody else's.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -29,13 +30,13 @@ static struct {
 	int creating;	  /* somebody is between writing and reading `create` */
 	unsigned int waiting;
 	volatile bool leave;
-} *shared;
+} * shared;
 
 struct owned {
 	char name[NAME_SIZE]; /* "": there is none */
 	uint64_t align;
 	uint64_t size;
-	uint64_t serial; /* what is written into its pages */
+	uint64_t serial;	    /* what is written into its pages */
 	unsigned char known[PAGES]; /* a page that we have written since we have it */
 	char *memory;
 };
@@ -63,11 +64,11 @@ static bool is_refusal(struct worker *w, int code)
 	return code == ENOSPC || code == EBUSY || (w->colors && code == EPERM);
 }
 
-static void broken(struct worker *w, const struct owned *o, const char *what, uint64_t offset,
-		   uint64_t value)
+static void broken(struct worker *w, const struct owned *o, const char *what,
+		   uint64_t offset, uint64_t value)
 {
-	printf("not ok - storm: process %u, %s (align %" PRIu64 ", size %" PRIu64 "): %s at %#" PRIx64
-	       ": %#" PRIx64 " instead of %#" PRIx64 "\n",
+	printf("not ok - storm: process %u, %s (align %" PRIu64 ", size %" PRIu64
+	       "): %s at %#" PRIx64 ": %#" PRIx64 " instead of %#" PRIx64 "\n",
 	       w->number, o->name, o->align, o->size, what, offset, value,
 	       word_of(o->serial, offset));
 	fflush(stdout);
@@ -76,7 +77,8 @@ static void broken(struct worker *w, const struct owned *o, const char *what, ui
 
 static void failed(struct worker *w, const struct owned *o, const char *what, int code)
 {
-	printf("not ok - storm: process %u, %s: %s: %s\n", w->number, o->name, what, strerror(code));
+	printf("not ok - storm: process %u, %s: %s: %s\n", w->number, o->name, what,
+	       strerror(code));
 	fflush(stdout);
 	_exit(1);
 }
@@ -139,7 +141,8 @@ static void create_owned(struct worker *w, struct owned *o)
 		code = instance_put(o->name, "align", "%" PRIu64, o->align);
 		if (!code && w->colors)
 			code = instance_put(o->name, "owner",
-					    "%08x-0000-4000-8000-000000000000", w->number + 1);
+					    "%08x-0000-4000-8000-000000000000",
+					    w->number + 1);
 		if (code)
 			failed(w, o, "align or owner", code);
 		return;
@@ -149,7 +152,8 @@ static void create_owned(struct worker *w, struct owned *o)
 		failed(w, o, "create", code);
 }
 
-/* After a change: what is gone is forgotten, for when it comes back it is another page. */
+/* After a change: what is gone is forgotten, for when it comes back it is another page.
+ */
 static void learn_size(struct worker *w, struct owned *o)
 {
 	uint64_t size = instance_number(o->name, "size");
@@ -163,9 +167,9 @@ static void learn_size(struct worker *w, struct owned *o)
 
 static uint64_t any_size(struct worker *w)
 {
-	return dice(w, 4) ? 2 * MIB * dice(w, 1 + MOST / (2 * MIB)) / (1 + dice(w, 8)) / (2 * MIB) *
-				    (2 * MIB) :
-			    0;
+	return dice(w, 4) ? 2 * MIB * dice(w, 1 + MOST / (2 * MIB)) / (1 + dice(w, 8)) /
+				    (2 * MIB) * (2 * MIB)
+			  : 0;
 }
 
 static void resize_owned(struct worker *w, struct owned *o)
@@ -182,7 +186,8 @@ static void resize_owned(struct worker *w, struct owned *o)
 
 static void add_owned(struct worker *w, struct owned *o)
 {
-	uint64_t size = 2 * MIB * (1 + dice(w, 2)), limit = region.size < GIB ? region.size : GIB;
+	uint64_t size = 2 * MIB * (1 + dice(w, 2)),
+		 limit = region.size < GIB ? region.size : GIB;
 	int code;
 
 	if (o->size + size > MOST)
@@ -242,7 +247,8 @@ static void fork_owned(struct worker *w, struct owned *o)
 		kill(child, SIGKILL);
 	}
 	waitpid(child, &status, 0);
-	if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0) && !(kill_it && WIFSIGNALED(status)))
+	if (!(WIFEXITED(status) && WEXITSTATUS(status) == 0) &&
+	    !(kill_it && WIFSIGNALED(status)))
 		failed(w, o, "its child failed", EIO);
 }
 
@@ -401,7 +407,8 @@ static void audit_colors(void)
 			continue;
 		owner = instance_get(list[i].holder, "owner");
 		for (uint64_t at = list[i].start; at < list[i].end; at += 2 * MIB) {
-			char *color_owner = owner_of[(at - region.start) / (2 * MIB) % COLORS];
+			char *color_owner =
+				owner_of[(at - region.start) / (2 * MIB) % COLORS];
 
 			conflicts += *color_owner && strcmp(color_owner, owner) != 0;
 			snprintf(color_owner, sizeof(*owner_of), "%s", owner);
@@ -410,7 +417,8 @@ static void audit_colors(void)
 		free(owner);
 	}
 	free(list);
-	ok(conflicts == 0 && seen > 0, "storm: none of %u held granules has a color of two owners", seen);
+	ok(conflicts == 0 && seen > 0,
+	   "storm: none of %u held granules has a color of two owners", seen);
 }
 
 static unsigned int finish_storm(const pid_t *workers, unsigned int count)
@@ -435,9 +443,11 @@ static void storm(bool colors)
 	unsigned int count = options.processes, good;
 	double end = now() + options.seconds;
 
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (colors)
-		region_put("geometry", "rotate 2097152 %d 0x%" PRIx64, COLORS, region.start);
+		region_put("geometry", "rotate 2097152 %d 0x%" PRIx64, COLORS,
+			   region.start);
 	fflush(stdout);
 	for (unsigned int i = 0; i < count; i++) {
 		workers[i] = fork();
@@ -451,7 +461,8 @@ static void storm(bool colors)
 		siginfo_t dead = {0};
 
 		/* A process that failed has said so, and does not come here. */
-		if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 && dead.si_pid)
+		if (waitid(P_ALL, 0, &dead, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+		    dead.si_pid)
 			break;
 		usleep(10000);
 	}
@@ -462,16 +473,18 @@ static void storm(bool colors)
 	}
 	shared->leave = true;
 	good = finish_storm(workers, count);
-	note("seed %" PRIu64 ": %" PRIu64 " operations, %" PRIu64 " of them refused, %" PRIu64
-	     " pages looked at",
+	note("seed %" PRIu64 ": %" PRIu64 " operations, %" PRIu64
+	     " of them refused, %" PRIu64 " pages looked at",
 	     options.seed, shared->operations, shared->refused, shared->checked);
-	ok(good == count && shared->checked > 1000, "storm%s: %u of %u processes found what they wrote",
+	ok(good == count && shared->checked > 1000,
+	   "storm%s: %u of %u processes found what they wrote",
 	   colors ? " with colors" : "", good, count);
 	settled(60);
 	ok(region_number("available_size") == region.size - region_number("bad_size"),
 	   "storm%s: all memory is back", colors ? " with colors" : "");
 	if (colors)
-		ok_errno(0, region_put("geometry", "none"), "storm: and all colors are free");
+		ok_errno(0, region_put("geometry", "none"),
+			 "storm: and all colors are free");
 	munmap(shared, sizeof(*shared));
 }
 

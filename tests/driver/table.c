@@ -51,7 +51,8 @@ static int expand_range(char *to, size_t room, const char **text)
 
 	if (**text == '@') {
 		(*text)++;
-		length = snprintf(to, room, "0x%" PRIx64, region.start + parse_size(text));
+		length =
+			snprintf(to, room, "0x%" PRIx64, region.start + parse_size(text));
 	} else {
 		start = region.start + parse_size(text);
 		(*text)++;
@@ -104,8 +105,9 @@ static void state(char *to, size_t room)
 		if (count < 0)
 			to += snprintf(to, (size_t)(end - to), "?");
 		for (int i = 0; i < count; i++)
-			to += snprintf(to, (size_t)(end - to), "%s%" PRIu64 "M+%" PRIu64 "M",
-				       i ? "," : "", (list[i].start - region.start) / MIB,
+			to += snprintf(to, (size_t)(end - to),
+				       "%s%" PRIu64 "M+%" PRIu64 "M", i ? "," : "",
+				       (list[i].start - region.start) / MIB,
 				       list[i].size / MIB);
 	}
 }
@@ -131,8 +133,8 @@ static int read_value(const struct op *op, bool *same)
 	int code;
 
 	errno = 0;
-	got = op->who ? instance_get(name_of(op->who), op->attribute) :
-			region_get(op->attribute);
+	got = op->who ? instance_get(name_of(op->who), op->attribute)
+		      : region_get(op->attribute);
 	code = errno;
 	expand(wanted, sizeof(wanted), op->value ? op->value : "");
 	*same = code || strcmp(got, wanted) == 0;

@@ -32,9 +32,9 @@ instance_json() {
   local mapping
   for mapping in "$1"/mapping[0-9]*; do
     [ -d "$mapping" ] || continue
-    jq -n --argjson page "$(<"$mapping/page_offset")" --argjson start $(($(<"$mapping/start"))) \
-      --argjson end $(($(<"$mapping/end"))) \
-      '{page_offset: $page, start: $start, end: $end, size: ($end + 1 - $start)}'
+    jq -n --argjson page $(($(<"$mapping/page_offset"))) --argjson start $(($(<"$mapping/start"))) \
+      --argjson last $(($(<"$mapping/end"))) \
+      '{page_offset: $page, start: $start, "end": $last, size: ($last + 1 - $start)}'
   done | jq -s --arg name "${1##*/}" --argjson size "$(<"$1/size")" --argjson align "$(<"$1/align")" \
     --argjson node "$(<"$1/target_node")" \
     '{chardev: $name, size: $size, target_node: $node, align: $align, mappings: sort_by(.page_offset)}'
@@ -43,7 +43,7 @@ instance_json() {
 # The same from daxctl. page_offset is in bytes or in pages, as daxctl's version has it.
 from_daxctl() {
   daxctl list -RDiM | jq 'sort_by(.id) | map({id, size, available_size, align, devices: (.devices | map({chardev, size,
-    target_node, align, mappings: ((.mappings // []) | map({page_offset, start, end, size}) |
+    target_node, align, mappings: ((.mappings // []) | map({page_offset, start, "end", size}) |
     sort_by(.page_offset))}) | sort_by(.chardev))})'
 }
 
@@ -90,5 +90,8 @@ check "daxctl list -RDiM shows what sysfs has" daxctl_agrees
 check "a guest on 64 MiB with pages of 2 MiB" guest 2097152 64
 check "a guest on 64 MiB with pages of 4 KiB" guest 4096 64
 check "daxctl list -RDiM shows the same as before" daxctl_agrees
-check_kernel_log tools
+for instance in "$CLASS"/dax*; do
+  put 0 "$instance/size"
+done
+check "unload" eval 'sleep 1 && unload_driver'
 [ "$failures" = 0 ]

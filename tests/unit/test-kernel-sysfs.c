@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Reading device-dax from sysfs: trees as kernels make them, and as none should. */
-#include "unit.h"
+#include "tree.h"
 
-#include <errno.h>
-#include <glib/gstdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -12,40 +10,6 @@
 #define GIB (G_GUINT64_CONSTANT(1) << 30)
 #define HMEM "sys/devices/platform/hmem."
 
-typedef char Tree;
-
-static Tree *tree_new(void)
-{
-	g_autoptr(GError) error = NULL;
-	char *root = g_dir_make_tmp("daxcolor-sysfs-XXXXXX", &error);
-
-	unit_assert_no_error(error);
-	return root;
-}
-
-static void remove_all(const char *path)
-{
-	if (!g_file_test(path, G_FILE_TEST_IS_SYMLINK) &&
-	    g_file_test(path, G_FILE_TEST_IS_DIR)) {
-		g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-		const char *name;
-
-		while ((name = g_dir_read_name(dir))) {
-			g_autofree char *child = g_build_filename(path, name, NULL);
-
-			remove_all(child);
-		}
-	}
-	ck_assert_int_eq(g_remove(path), 0);
-}
-
-static void tree_free(Tree *root)
-{
-	remove_all(root);
-	g_free(root);
-}
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(Tree, tree_free)
-
 /* Good until the next call. */
 static const DaxcSysfs *bus(const Tree *root)
 {
@@ -53,51 +17,6 @@ static const DaxcSysfs *bus(const Tree *root)
 
 	sysfs = (DaxcSysfs){root, DAXC_SYSFS_MAINLINE};
 	return &sysfs;
-}
-
-static void make_parent(const char *path)
-{
-	g_autofree char *dir = g_path_get_dirname(path);
-
-	ck_assert_int_eq(g_mkdir_with_parents(dir, 0755), 0);
-}
-
-static void put(const Tree *root, const char *path, const char *text)
-{
-	g_autofree char *full = g_build_filename(root, path, NULL);
-	g_autoptr(GError) error = NULL;
-
-	make_parent(full);
-	g_file_set_contents(full, text, -1, &error);
-	unit_assert_no_error(error);
-}
-
-static void put_link(const Tree *root, const char *path, const char *target)
-{
-	g_autofree char *full = g_build_filename(root, path, NULL);
-
-	make_parent(full);
-	g_remove(full);
-	ck_assert_int_eq(symlink(target, full), 0);
-}
-
-static void drop(const Tree *root, const char *path)
-{
-	g_autofree char *full = g_build_filename(root, path, NULL);
-
-	ck_assert_int_eq(g_remove(full), 0);
-}
-
-G_GNUC_PRINTF(3, 4)
-static void putf(const Tree *root, const char *path, const char *format, ...)
-{
-	g_autofree char *text = NULL;
-	va_list args;
-
-	va_start(args, format);
-	text = g_strdup_vprintf(format, args);
-	va_end(args);
-	put(root, path, text);
 }
 
 static char *in_device(const char *name, const char *attribute)

@@ -225,7 +225,8 @@ static void check_agreement(Doctor *doctor, DaxcCheck *check)
 	g_autoptr(GPtrArray) list = NULL;
 	g_autofree char *names = NULL;
 
-	layout = snapshot ? daxc_snapshot_layout(doctor->host, snapshot, &error) : NULL;
+	layout = snapshot ? daxc_snapshot_layout(doctor->host, snapshot, NULL, &error)
+			  : NULL;
 	if (!layout) {
 		daxc_doctor_verdict(
 			check, DAXC_CHECK_BROKEN, g_strdup(error->message),

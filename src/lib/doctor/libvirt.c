@@ -83,13 +83,15 @@ static char *instance_path(guint region, guint number)
 
 static GStrv paths_of_regions(const Doctor *doctor)
 {
-	guint each = LAST_INSTANCE - FIRST_INSTANCE + 1, n = 0;
+	/* dax_color's first is a seed only until somebody uses it. */
+	guint first = doctor->dax_color ? 0 : FIRST_INSTANCE;
+	guint each = LAST_INSTANCE - first + 1, n = 0;
 	GStrv paths = g_new0(char *, doctor->regions->len *each + 1);
 
 	for (guint i = 0; i < doctor->regions->len; i++) {
 		guint region = g_array_index(doctor->regions, guint, i);
 
-		for (guint j = FIRST_INSTANCE; j <= LAST_INSTANCE; j++)
+		for (guint j = first; j <= LAST_INSTANCE; j++)
 			paths[n++] = instance_path(region, j);
 	}
 	return paths;

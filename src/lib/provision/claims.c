@@ -111,21 +111,23 @@ static gboolean use_claim(DaxcLayout *layout, const DaxcClaim *claim, guint32 us
 				   DAXC_USER_FOREIGN, error);
 }
 
-gboolean daxc_use_claims(DaxcLayout *layout, const DaxcSnapshot *snapshot, GError **error)
+gboolean daxc_use_claims(DaxcLayout *layout, const DaxcSnapshot *snapshot,
+			 const char *tenant, GError **error)
 {
 	g_auto(Names) names = {NULL};
 
 	names_init(&names, snapshot);
+	add_tenant(&names, tenant);
 	for (guint i = 0; i < snapshot->claims->len; i++) {
 		const DaxcClaim *claim = &g_array_index(snapshot->claims, DaxcClaim, i);
-		const char *tenant;
+		const char *owner;
 
 		if (claim->color.owner[0] == '\0')
 			continue;
-		tenant = name_of(&names, claim->color.owner);
+		owner = name_of(&names, claim->color.owner);
 		if (!use_claim(layout, claim,
-			       tenant ? daxc_layout_tenant(layout, tenant)
-				      : DAXC_USER_FOREIGN,
+			       owner ? daxc_layout_tenant(layout, owner)
+				     : DAXC_USER_FOREIGN,
 			       error))
 			return FALSE;
 	}

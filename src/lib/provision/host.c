@@ -422,7 +422,7 @@ gboolean daxc_host_map(DaxcHost *host, GArray **granules, GPtrArray **carvings,
 
 	if (!snapshot)
 		return FALSE;
-	layout = daxc_snapshot_layout(host, snapshot, error);
+	layout = daxc_snapshot_layout(host, snapshot, NULL, error);
 	if (!layout)
 		return FALSE;
 	fill_map(map, layout, snapshot);
@@ -481,7 +481,7 @@ GPtrArray *daxc_host_colors(DaxcHost *host, GError **error)
 
 	if (!snapshot)
 		return NULL;
-	layout = daxc_snapshot_layout(host, snapshot, error);
+	layout = daxc_snapshot_layout(host, snapshot, NULL, error);
 	if (!layout)
 		return NULL;
 	first = g_new0(guint, daxc_layout_domains(layout) + 1);

@@ -77,6 +77,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcSnapshot, daxc_snapshot_free)
 
 /**
  * daxc_snapshot_layout:
+ * @tenant: (nullable): who asks, and may be known to the kernel only
  *
  * Reservations that were made with another geometry are left out.
  *
@@ -84,7 +85,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcSnapshot, daxc_snapshot_free)
  *   color or granule: then nothing must be planned.
  */
 DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
-				 GError **error);
+				 const char *tenant, GError **error);
 
 /* Has the instance any of that memory? */
 gboolean daxc_instance_touches(const DaxcInstance *instance, guint64 start, guint64 size);
@@ -118,9 +119,10 @@ DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
 gboolean daxc_read_claims(DaxcHost *host, DaxcSnapshot *snapshot, GError **error);
 
 /* Gives the colors that the kernel has given to somebody to their tenants, and those of
- * somebody unknown to nobody: memory that is still pinned keeps its color. */
+ * somebody unknown to nobody: memory that is still pinned keeps its color. @tenant
+ * (nullable) is known. */
 gboolean daxc_use_claims(DaxcLayout *layout, const DaxcSnapshot *snapshot,
-			 GError **error);
+			 const char *tenant, GError **error);
 
 /* Bytes that nobody holds and nobody can have, because somebody has them pinned. */
 guint64 daxc_pinned(const GPtrArray *regions);

@@ -48,7 +48,7 @@ static gint compare_colors(gconstpointer a, gconstpointer b)
 static gboolean choose(DaxcHost *host, const DaxcSnapshot *snapshot, guint count,
 		       DaxcReservation *reservation, GError **error)
 {
-	g_autoptr(DaxcLayout) layout = daxc_snapshot_layout(host, snapshot, error);
+	g_autoptr(DaxcLayout) layout = daxc_snapshot_layout(host, snapshot, NULL, error);
 	const DaxcLayoutDomain *domain;
 	guint32 user;
 

@@ -101,7 +101,7 @@ static const DaxcRegion *find_region(const DaxcSnapshot *snapshot, guint id)
 static gboolean mark_clean(DaxcHost *host, const DaxcSnapshot *snapshot, guint64 *cleaned,
 			   GError **error)
 {
-	g_autoptr(DaxcLayout) layout = daxc_snapshot_layout(host, snapshot, error);
+	g_autoptr(DaxcLayout) layout = daxc_snapshot_layout(host, snapshot, NULL, error);
 
 	for (guint i = 0; layout && i < daxc_layout_zones(layout); i++) {
 		const DaxcZone *zone = daxc_layout_zone(layout, i);

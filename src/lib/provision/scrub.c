@@ -127,7 +127,7 @@ static DaxcCarving *intend(Scrubber *scrubber, GError **error)
 
 	if (!snapshot)
 		return NULL;
-	layout = daxc_snapshot_layout(host, snapshot, error);
+	layout = daxc_snapshot_layout(host, snapshot, NULL, error);
 	plan = layout ? next_batch(layout, snapshot) : NULL;
 	if (plan) {
 		scrubber->total = scrubber->base + count_dirty(layout, snapshot);

@@ -248,7 +248,7 @@ static gboolean use_unknown(DaxcLayout *layout, const GPtrArray *unknown, GError
 }
 
 DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
-				 GError **error)
+				 const char *tenant, GError **error)
 {
 	g_autoptr(DaxcLayout) layout = daxc_layout_new(host->geometry, snapshot->regions);
 
@@ -256,7 +256,7 @@ DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
 	    !daxc_use_reservations(host, layout, snapshot->reservations, error) ||
 	    !use_bad(layout, snapshot->granules, error) ||
 	    !use_unknown(layout, snapshot->unknown, error) ||
-	    !daxc_use_claims(layout, snapshot, error))
+	    !daxc_use_claims(layout, snapshot, tenant, error))
 		return NULL;
 	return g_steal_pointer(&layout);
 }
@@ -301,8 +301,8 @@ static void set_waits(DaxcHost *host, DaxcLayout *layout, const DaxcSnapshot *sn
 gboolean daxc_check_apart(DaxcHost *host, GError **error)
 {
 	g_autoptr(DaxcSnapshot) snapshot = daxc_snapshot_new(host, error);
-	g_autoptr(DaxcLayout)
-		layout = snapshot ? daxc_snapshot_layout(host, snapshot, error) : NULL;
+	g_autoptr(DaxcLayout) layout =
+		snapshot ? daxc_snapshot_layout(host, snapshot, NULL, error) : NULL;
 
 	return layout != NULL;
 }
@@ -321,7 +321,7 @@ DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
 	}
 	if (!daxc_check_reservations(host, snapshot, error))
 		return NULL;
-	layout = daxc_snapshot_layout(host, snapshot, error);
+	layout = daxc_snapshot_layout(host, snapshot, request->tenant, error);
 	if (!layout || !use_denied(layout, denied, error))
 		return NULL;
 	set_waits(host, layout, snapshot, request->tenant);
