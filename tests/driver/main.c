@@ -29,6 +29,9 @@ static const struct {
 	{"maps", test_maps},	   {"minors", test_minors}, {"resize", test_resize},
 	{"release", test_release}, {"vfio", test_vfio},	    {"poison", test_poison},
 	{"storm", test_storm},	   {"kvm", test_kvm},
+	{"kmem", test_kmem},	   {"blobs", test_blobs},   {"blobs-write", test_blobs_write},
+	{"images", test_images},   {"blobs-read", test_blobs_read},
+	{"blobs-replace", test_blobs_replace}, {"blobs-replaced", test_blobs_replaced},
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(*parts))

@@ -306,6 +306,7 @@ EVIL(table_to_zero, refer(memory, DCB_PLACES, 0))
 EVIL(table_to_itself, refer(memory, DCB_PLACES, DCB_FIRST_TABLE))
 EVIL(table_to_nothing, refer(memory, DCB_PLACES, 3))
 EVIL(object_beyond, refer(memory, 1, memory->store.pages))
+EVIL(object_beyond_image, refer(memory, 1, 1 << 20))
 EVIL(object_at_super, refer(memory, 1, 0))
 EVIL(object_at_table, refer(memory, 1, DCB_FIRST_TABLE))
 EVIL(object_twice, refer(memory, 9, page_of(memory, "b")))
@@ -613,6 +614,112 @@ START_TEST(superblocks_that_are_not_sound_are_damaged)
 }
 END_TEST
 
+/* ---- images that the driver's tests put into real memory ---- */
+
+/* As many pages as an image has; in memory there are more. */
+#define IMAGE_PAGES 8
+#define IMAGE_SIZE (IMAGE_PAGES * DCB_PAGE)
+/* Where the region of node 2 of the virtual host's topology two-node begins. */
+#define IMAGE_START (8ULL << 30)
+
+typedef void (*SpoilSuper)(struct dcp_super *super);
+
+static void super_version(struct dcp_super *super)
+{
+	super->version = 2;
+}
+
+static void super_moved(struct dcp_super *super)
+{
+	super->extents[0].start += 1ULL << 30;
+}
+
+static void super_type(struct dcp_super *super)
+{
+	strcpy(super->type, "nobody");
+}
+
+static void super_type_version(struct dcp_super *super)
+{
+	super->type_version = 2;
+}
+
+static void super_extents(struct dcp_super *super)
+{
+	super->nr_extents = G_MAXUINT32;
+}
+
+static const struct {
+	const char *name;
+	SpoilSuper spoil_super;
+	Change spoil;
+} files[] = {
+	{"good", NULL, NULL},
+	{"EBADMSG.super-version", super_version, NULL},
+	{"EBADMSG.super-extents", super_extents, NULL},
+	{"EUCLEAN.super-moved", super_moved, NULL},
+	{"ENOENT.super-type", super_type, NULL},
+	{"EOPNOTSUPP.super-type-version", super_type_version, NULL},
+	{"EOPNOTSUPP.table-version", NULL, table_version},
+	{"EBADMSG.table-truncated", NULL, truncated_table},
+	{"EBADMSG.table-checksum", NULL, bad_table_sum},
+	{"EBADMSG.table-of-another", NULL, other_store},
+	{"EBADMSG.object-twice", NULL, object_twice},
+	{"EBADMSG.object-beyond", NULL, object_beyond_image},
+	{"EBADMSG.node-checksum", NULL, bad_node_sum},
+	{"EBADMSG.data-beyond", NULL, data_beyond},
+	{"EBADMSG.super-checksum", NULL, NULL},
+	{"EEXIST.super-foreign", NULL, NULL},
+};
+
+static guint8 *make_file(guint which)
+{
+	g_autoptr(BlobMemory) memory = blob_memory_new(IMAGE_PAGES);
+	guint8 *bytes = g_malloc0(IMAGE_SIZE);
+	struct dcp_super *super = (struct dcp_super *)bytes;
+
+	put(memory, "a", 1, 10);
+	put(memory, "b", 2, DCB_PAGE + 1);
+	if (files[which].spoil)
+		files[which].spoil(memory);
+	memcpy(bytes + DCB_PAGE, memory->seen + DCB_PAGE, IMAGE_SIZE - DCB_PAGE);
+	*super = super_of(1);
+	super->size = 1ULL << 30;
+	super->nr_extents = 1;
+	super->type_version = 1;
+	super->extents[0] = (struct dcp_extent){IMAGE_START, 1ULL << 30};
+	super->extents[1] = (struct dcp_extent){};
+	memcpy(super->id, memory->store.id, DCP_ID_SIZE);
+	if (files[which].spoil_super)
+		files[which].spoil_super(super);
+	super->checksum = dcp_checksum(super);
+	if (strstr(files[which].name, "super-checksum"))
+		super->checksum++;
+	if (strstr(files[which].name, "super-foreign"))
+		super->magic = 0x42534658;
+	return bytes;
+}
+
+static char *path_of(const char *directory, guint which)
+{
+	return g_strdup_printf("%s/%s.img", directory, files[which].name);
+}
+
+/* So that it is known how they came about; with DAXC_TEST_WRITE set they are made anew. */
+START_TEST(images_are_those_of_the_tree)
+{
+	g_autofree char *path = path_of(IMAGES, _i), *there = NULL;
+	g_autofree guint8 *bytes = make_file(_i);
+	gsize size;
+
+	if (g_getenv("DAXC_TEST_WRITE"))
+		ck_assert(g_file_set_contents(path, (char *)bytes, IMAGE_SIZE, NULL));
+	ck_assert_msg(g_file_get_contents(path, &there, &size, NULL), "%s", path);
+	ck_assert_uint_eq(size, IMAGE_SIZE);
+	ck_assert_msg(memcmp(there, bytes, size) == 0, "%s", path);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("blob");
@@ -631,6 +738,7 @@ int main(void)
 	tcase_add_test(tcase, the_newer_valid_slot_counts);
 	tcase_add_loop_test(tcase, superblocks_that_are_not_sound_are_damaged, 0,
 			    G_N_ELEMENTS(bad_supers));
+	tcase_add_loop_test(tcase, images_are_those_of_the_tree, 0, G_N_ELEMENTS(files));
 	suite_add_tcase(suite, tcase);
 	return unit_run(suite);
 }
