@@ -718,6 +718,7 @@ static ssize_t adopt_store(struct device *dev, struct device_attribute *attr, co
 	mutex_unlock(&instance->lock);
 	return err ? err : count;
 }
+
 static struct device_attribute dev_attr_adopt = __ATTR(adopt, 0200, NULL, adopt_store);
 
 static ssize_t dc_instance_resource_show(struct device *dev, struct device_attribute *attr,

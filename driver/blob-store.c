@@ -5,8 +5,8 @@
  */
 #include "blob-store.h"
 
-_Static_assert(sizeof(struct dcb_table) == DCB_PAGE, "a table is a page");
-_Static_assert(sizeof(struct dcb_node) == DCB_PAGE, "a node is a page");
+static_assert(sizeof(struct dcb_table) == DCB_PAGE, "a table is a page");
+static_assert(sizeof(struct dcb_node) == DCB_PAGE, "a node is a page");
 
 #define DCB_INDEX_MASK	(BIT_ULL(DCB_INDEX_BITS) - 1)
 
@@ -183,12 +183,13 @@ static u32 dcb_node_sum(const struct dcb_node *node)
 static int dcb_check_node(struct dcb_store *store, u64 index, u32 number, u64 left)
 {
 	const struct dcb_node *node = dcb_node_at(store, index);
+	bool goes_on = left > DCB_NODE_PAGES;
 
 	if (node->magic != DCB_NODE_MAGIC || node->self != index ||
 	    memcmp(node->id, store->id, sizeof(store->id)) || node->checksum != dcb_node_sum(node))
 		return dcb_damaged(store, index, "a node is damaged");
-	if (node->number != number || node->nr != min(left, (u64)DCB_NODE_PAGES) ||
-	    (node->next != 0) != (left > DCB_NODE_PAGES))
+	if (node->number != number || node->nr != (goes_on ? DCB_NODE_PAGES : left) ||
+	    !node->next == goes_on)
 		return dcb_damaged(store, index, "a node is not what it should be there");
 	return 0;
 }
@@ -200,7 +201,7 @@ static int dcb_check_head(struct dcb_store *store, u64 index)
 	/* What it says of its size decides what is right for the rest. */
 	if (head->magic != DCB_NODE_MAGIC || head->size > DCB_MOST_BYTES)
 		return dcb_damaged(store, index, "the head of an object is damaged");
-	if (memchr(head->name, 0, sizeof(head->name)) == NULL || !dcb_is_name(head->name))
+	if (!memchr(head->name, 0, sizeof(head->name)) || !dcb_is_name(head->name))
 		return dcb_damaged(store, index, "the name of an object is none");
 	return dcb_check_node(store, index, 0, dcb_pages_of(head->size));
 }
@@ -328,7 +329,7 @@ static int dcb_next_object(struct dcb_store *store, u64 *table, u64 *number, u32
 				continue;
 			err = dcb_follow(store, t->places[*place], *table, *place, head);
 			if (!err && !dcb_is_used(store, *head))
-				err = dcb_damaged(store, *table, "an object is where there is none");
+				err = dcb_damaged(store, *table, "there is no such object");
 			++*place;
 			return err;
 		}

@@ -73,6 +73,7 @@ static void dc_blob_write(struct dcb_store *store, void *to, const void *from, s
 
 static void dc_blob_fence(struct dcb_store *store)
 {
+	/* What went around the caches goes in order only here. */
 	wmb();
 }
 
@@ -114,12 +115,12 @@ static struct dc_blob *dc_blob_new(struct dax_color_persist *persist)
 
 static int dc_blob_fill(void *data, void *to, u64 offset, size_t size)
 {
-	return copy_from_user(to, data + offset, size) ? -EFAULT : 0;
+	return copy_from_user(to, (void __user __force *)data + offset, size) ? -EFAULT : 0;
 }
 
 static int dc_blob_drain(void *data, const void *from, u64 offset, size_t size)
 {
-	return copy_to_user(data + offset, from, size) ? -EFAULT : 0;
+	return copy_to_user((void __user __force *)data + offset, from, size) ? -EFAULT : 0;
 }
 
 /* With the lock: whether there is one of that name. */
@@ -143,7 +144,7 @@ static int dc_blob_put(struct dc_blob *blob, const struct dax_color_blob *object
 		err = dc_blob_exists(blob, object->name);
 	if (!err)
 		err = dcb_put(&blob->store, object->name, object->size, blob->buffer, dc_blob_fill,
-			      u64_to_user_ptr(object->data));
+			      (void __force *)u64_to_user_ptr(object->data));
 	up_write(&blob->lock);
 	return err;
 }
@@ -156,7 +157,7 @@ static int dc_blob_get(struct dc_blob *blob, struct dax_color_blob *object)
 	if (down_read_killable(&blob->lock))
 		return -EINTR;
 	err = dcb_get(&blob->store, object->name, &object->size, most, dc_blob_drain,
-		      u64_to_user_ptr(object->data));
+		      (void __force *)u64_to_user_ptr(object->data));
 	up_read(&blob->lock);
 	return err;
 }

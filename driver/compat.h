@@ -71,7 +71,7 @@ static inline unsigned int dc_order_of(dc_fault_size_t order)
 #define DC_FOP_MMAP_SYNC	.mmap_supported_flags = MAP_SYNC
 #endif
 
-/* Memory that comes online is PageOffline before, and is not reserved; nobody counts it as managed. */
+/* Whether memory that comes online is PageOffline before, and so counted as managed by nobody. */
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
 #define DC_HOTPLUG_IS_PAGE_OFFLINE	0
 #else

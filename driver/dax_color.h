@@ -227,7 +227,7 @@ struct dc_instance {
 	struct dc_kmem *kmem;
 	char persist_type[DCP_TYPE_SIZE];
 	bool failed;
-	spinlock_t open_lock;
+	spinlock_t open_lock;	/* of @opens and @shut */
 	unsigned int opens;
 	bool shut;
 	atomic64_t faults[DC_NR_FAULTS];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the decision code (color.h, space.c, super.c, blob-store.c) needs of the kernel, or of the C
- * library where it is compiled into the library's core and into tests. It is the
+ * What the decision code (color.h, space.c, super.c, blob-store.c) needs of the kernel,
+ * or of the C library where it is compiled into the library's core and into tests. It is the
  * only file of the driver that knows which of the two it is in.
  */
 #ifndef DAX_COLOR_KERNEL_FREE_H
@@ -11,6 +11,7 @@
 
 #include <linux/align.h>
 #include <linux/bitops.h>
+#include <linux/build_bug.h>
 #include <linux/crc32.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
@@ -25,6 +26,7 @@
 
 #else
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>

@@ -140,9 +140,9 @@ static bool dc_alloc_offline(struct dc_kmem *kmem, u64 *index)
 /* Movable memory, too: what is kept does not get in the way of a block going offline. */
 static int dc_alloc_online(struct dc_kmem *kmem, u64 *index)
 {
-	struct page *page = alloc_pages_node(kmem->node,
-					     GFP_NOIO | __GFP_THISNODE | __GFP_ZERO | __GFP_HIGHMEM |
-					     __GFP_MOVABLE | __GFP_NOWARN | __GFP_RETRY_MAYFAIL, 0);
+	gfp_t how = GFP_NOIO | __GFP_THISNODE | __GFP_ZERO | __GFP_HIGHMEM | __GFP_MOVABLE |
+		    __GFP_NOWARN | __GFP_RETRY_MAYFAIL;
+	struct page *page = alloc_pages_node(kmem->node, how, 0);
 
 	if (!page)
 		return -ENOMEM;

@@ -45,7 +45,7 @@ struct dc_kmem {
 	unsigned long *marked;
 	unsigned long *online;
 	unsigned long *added;
-	struct mutex hotplug;
+	struct mutex hotplug;	/* of @kept, @marked, @online and @closing */
 	bool changing;
 	bool closing;
 	bool exposed;

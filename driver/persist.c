@@ -137,6 +137,7 @@ static void dc_super_write(struct dax_color_persist *persist)
 	/* What it speaks of is there before it is. */
 	wmb();
 	memcpy_flushcache(&slots[persist->slot], persist->super, sizeof(*slots));
+	/* Nor does anything follow that it does not speak of. */
 	wmb();
 }
 
@@ -144,6 +145,7 @@ static void dc_super_write(struct dax_color_persist *persist)
 static void dc_super_wipe(struct dax_color_persist *persist)
 {
 	memcpy_flushcache(dc_kmem_address(persist->kmem, 0), page_address(ZERO_PAGE(0)), DCP_PAGE);
+	/* Before anything else is written. */
 	wmb();
 }
 

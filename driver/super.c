@@ -4,7 +4,7 @@
  */
 #include "super.h"
 
-_Static_assert(sizeof(struct dcp_super) == DCP_SLOT_SIZE, "a slot is half of a page");
+static_assert(sizeof(struct dcp_super) == DCP_SLOT_SIZE, "a slot is half of a page");
 
 u32 dcp_checksum(const struct dcp_super *super)
 {

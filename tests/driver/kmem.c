@@ -94,6 +94,14 @@ static void no_policy(void)
 
 /* ---- modes ---- */
 
+/* Its memory is free again when this returns: the lowest is what the next one gets. */
+void kmem_drop(const char *name)
+{
+	drop(name);
+	if (!settled(120))
+		die("memory does not come back");
+}
+
 int kmem_mode(const char *name, const char *mode)
 {
 	return instance_put(name, "mode", "%s", mode);
@@ -163,8 +171,8 @@ bool kmem_still_has(const char *name, const void *bytes, size_t size)
 
 static void refused_words(const char *name)
 {
-	static const char *const wrong[] = {"", "ram", "kmem blob", "kmem force force", "devdax force",
-					    "kmem-persist force force", "kmem-persist a/b",
+	static const char *const wrong[] = {"\n", "ram", "kmem blob", "kmem force force", "devdax force",
+					    "kmem-persist a/b",
 					    "kmem-persist Blob", "kmem-persist blob now",
 					    "kmem-persist blob force more"};
 
@@ -184,8 +192,9 @@ static void refused_in_use(const char *name)
 	close(fd);
 	memory = map_all(name, size);
 	ok_errno(EBUSY, kmem_mode(name, "kmem"), "kmem: refused while it is mapped");
-	memory[0] = 1;
-	piece = (struct iovec){memory, 4096};
+	/* Not in the first page, which would then be taken for something that must stay. */
+	memory[PAGE] = 1;
+	piece = (struct iovec){memory + PAGE, PAGE};
 	if (pipe(pipes) || vmsplice(pipes[1], &piece, 1, 0) != 4096)
 		die("vmsplice: %s", strerror(errno));
 	munmap(memory, size);
@@ -200,18 +209,18 @@ static void refused_layouts(void)
 
 	make(small, 2 * MIB, 4 * MIB);
 	ok_errno(EINVAL, kmem_mode(small, "kmem"), "kmem: refused where there is no whole memory block");
-	drop(small);
+	kmem_drop(small);
 	make_of(first, 2 * MIB, (const struct extent[]){{.start = 0, .size = 128 * MIB}, {}});
 	make_of(second, 2 * MIB, (const struct extent[]){{.start = 512 * MIB, .size = 128 * MIB}, {}});
 	ok_errno(EBUSY, kmem_mode(first, "kmem"), "kmem: refused where another has memory in the same GiB");
-	drop(second);
+	kmem_drop(second);
 	ok_errno(0, kmem_mode(first, "kmem"), "kmem: taken when the other is gone");
 	ok_errno(EBUSY, create(second) ?: add(second, 512 * MIB, 128 * MIB),
 		 "kmem: no other gets memory in the same GiB meanwhile");
 	ok_errno(0, kmem_mode(first, "devdax"), "kmem: back");
 	ok_errno(0, add(second, 512 * MIB, 128 * MIB), "kmem: then another does");
-	drop(second);
-	drop(first);
+	kmem_drop(second);
+	kmem_drop(first);
 }
 
 static void refused_for_the_node(const char *name)
@@ -228,7 +237,7 @@ static void refused_for_the_node(const char *name)
 	ok_errno(0, kmem_mode(other, "kmem-persist eighth"), "kmem: persistent data alone on the node");
 	ok_errno(ENOTUNIQ, kmem_mode(name, "kmem"), "kmem: nobody beside persistent data");
 	ok_errno(0, kmem_mode(other, "devdax"), "kmem: back");
-	drop(other);
+	kmem_drop(other);
 }
 
 static void refused_for_the_callback(const char *name)
@@ -274,7 +283,7 @@ static void refusals(void)
 	ok_errno(ENODATA, kmem_mode(name, "kmem-persist"), "kmem: unformatted memory wants a type");
 	ok_errno(ENOENT, kmem_mode(name, "kmem-persist nobody"), "kmem: no plug-in of that name");
 	ok(shows(name, "mode", "devdax") && shows(name, "persist_type", ""), "kmem: nothing came of all that");
-	drop(name);
+	kmem_drop(name);
 	refused_layouts();
 }
 
@@ -309,7 +318,7 @@ static void leaves_nothing(void)
 	memory = map_all(name, GIB);
 	ok(not_zero(memory, GIB) == 0, "kmem: nothing is left of what the host wrote");
 	munmap(memory, GIB);
-	drop(name);
+	kmem_drop(name);
 }
 
 /* ---- every eighth page ---- */
@@ -388,7 +397,7 @@ static void eighths(void)
 	ok(kmem_set_blocks("online_movable") == 0, "kmem: online, movable");
 	more_and_less();
 	ok_errno(0, kmem_mode(name, "devdax"), "kmem: detached, with what was online");
-	drop(name);
+	kmem_drop(name);
 }
 
 static void failures_leave_nothing(void)
@@ -419,7 +428,7 @@ static void failures_leave_nothing(void)
 	fd = open_instance(name);
 	ok(fd >= 0, "kmem: and can be opened");
 	close(fd);
-	drop(name);
+	kmem_drop(name);
 }
 
 /* ---- on and off, while somebody wants the memory ---- */
@@ -488,7 +497,7 @@ static void on_and_off(void)
 	ok(status == 0, "kmem: who used it has lost nothing");
 	intact("after all that");
 	ok_errno(0, kmem_mode(name, "devdax"), "kmem: detached");
-	drop(name);
+	kmem_drop(name);
 }
 
 void test_kmem(void)

@@ -10,6 +10,7 @@
 unsigned int kmem_node(void);
 /* "offline", "online_kernel" or "online_movable" to all memory blocks of the node; how many refused. */
 unsigned int kmem_set_blocks(const char *state);
+void kmem_drop(const char *name);
 int kmem_mode(const char *name, const char *mode);
 /* Through a mapping, to its first bytes, and from there. */
 void kmem_write(const char *name, const void *bytes, size_t size);
