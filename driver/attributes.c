@@ -449,7 +449,8 @@ static ssize_t dc_instance_size_store(struct device *dev, struct device_attribut
 
 	if (err)
 		return err;
-	mutex_lock(&instance->lock);
+	if (mutex_lock_killable(&instance->lock))
+		return -EINTR;
 	err = dc_resize(instance, size);
 	mutex_unlock(&instance->lock);
 	return err ? err : count;
@@ -471,6 +472,13 @@ static int dc_may_set(struct dc_instance *instance)
 	return dc_size(instance) ? -EBUSY : 0;
 }
 
+/* Pairs with the fault's smp_rmb(): who sees extents sees this. */
+static void dc_set_align(struct dc_instance *instance, unsigned long align)
+{
+	WRITE_ONCE(instance->align, align);
+	dc_inode_set_align(instance->inode, align);
+}
+
 static ssize_t align_store(struct device *dev, struct device_attribute *attr, const char *buf,
 			   size_t count)
 {
@@ -482,10 +490,11 @@ static ssize_t align_store(struct device *dev, struct device_attribute *attr, co
 		return err;
 	if (align != PAGE_SIZE && align != PMD_SIZE && align != PUD_SIZE)
 		return -EINVAL;
-	mutex_lock(&instance->lock);
+	if (mutex_lock_killable(&instance->lock))
+		return -EINTR;
 	err = dc_may_set(instance);
 	if (!err)
-		WRITE_ONCE(instance->align, align);
+		dc_set_align(instance, align);
 	mutex_unlock(&instance->lock);
 	return err ? err : count;
 }
@@ -509,7 +518,8 @@ static ssize_t mapping_store(struct device *dev, struct device_attribute *attr, 
 
 	if (strscpy(text, buf, sizeof(text)) < 0 || !dc_parse_extent(text, &start, &end))
 		return -EINVAL;
-	mutex_lock(&instance->lock);
+	if (mutex_lock_killable(&instance->lock))
+		return -EINTR;
 	err = dc_add_range(instance, start, end);
 	mutex_unlock(&instance->lock);
 	return err ? err : count;
@@ -566,7 +576,7 @@ static int dc_store_color(struct dc_instance *instance, char *text, unsigned int
 	if (!kstrtouint(number, 0, &count) && count && !*dc_word(&text) &&
 	    !list[strspn(list, "0123456789,-")] && !bitmap_parselist(list, colors, nr) &&
 	    !bitmap_empty(colors, nr))
-		err = dc_add_colors(instance, count, colors);
+		err = dc_add_colors(instance, count, colors, nr);
 	bitmap_free(colors);
 	return err;
 }
@@ -581,7 +591,10 @@ static ssize_t color_store(struct device *dev, struct device_attribute *attr, co
 
 	if (!text)
 		return -ENOMEM;
-	mutex_lock(&instance->lock);
+	if (mutex_lock_killable(&instance->lock)) {
+		kfree(text);
+		return -EINTR;
+	}
 	geometry = dc_geometry(dev->parent);
 	if (geometry.kind == DCG_NONE)
 		err = -ENODATA;
@@ -631,7 +644,8 @@ static ssize_t owner_store(struct device *dev, struct device_attribute *attr, co
 	if (strscpy(text, buf, sizeof(text)) < 0 || strlen(strim(text)) != UUID_STRING_LEN ||
 	    uuid_parse(strim(text), &owner))
 		return -EINVAL;
-	mutex_lock(&instance->lock);
+	if (mutex_lock_killable(&instance->lock))
+		return -EINTR;
 	err = dc_store_owner(instance, &owner);
 	mutex_unlock(&instance->lock);
 	return err ? err : count;

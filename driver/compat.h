@@ -13,7 +13,9 @@
 #include <linux/platform_device.h>
 #include <linux/range.h>
 #include <linux/sched/mm.h>
+#include <linux/smp.h>
 #include <linux/version.h>
+#include <asm/tlbflush.h>
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(6, 3, 0)
 static inline void vm_flags_set(struct vm_area_struct *vma, vm_flags_t flags)
@@ -56,13 +58,24 @@ static inline unsigned int dc_order_of(dc_fault_size_t order)
 #endif
 
 /*
- * mprotect() of a leaf of 1 GiB: before 6.12 the walk takes it for a broken table,
- * says "bad pud" and clears it.
+ * madvise(MADV_COLD) and MADV_PAGEOUT before 6.5: a leaf of 2 MiB of ours is taken for
+ * a broken table, and cleared without a word to the processors. Who did that goes on
+ * through what they remember, and unmapping finds nothing to flush.
  */
-#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 12, 0)
-#define DC_MPROTECT_KNOWS_PUD	0
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 5, 0)
+static inline void dc_flush_cpu(void *unused)
+{
+	__flush_tlb_all();
+}
+
+static inline void dc_flush_forgotten(void)
+{
+	on_each_cpu(dc_flush_cpu, NULL, 1);
+}
 #else
-#define DC_MPROTECT_KNOWS_PUD	1
+static inline void dc_flush_forgotten(void)
+{
+}
 #endif
 
 #ifdef FOP_MMAP_SYNC

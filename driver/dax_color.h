@@ -15,7 +15,7 @@
  *				memory is zeroed for it
  *	dc_region.lock		the space, blocks and instances of a region
  *	dc_domain.lock		who owns which color
- *	dc_region.bad_lock	spinlock; memory failures not seen to yet
+ *	dc_region.bad_lock	spinlock; memory that failed
  *
  * Faults take none of them: they read an instance's extents under dc_srcu. A
  * shrinking instance publishes the shorter list, waits for dc_srcu, and only then
@@ -141,10 +141,9 @@ struct dc_bad {
  * @changed: who waits for memory
  * @zeroing: bytes not zeroed yet of those that are being zeroed on their way back
  * @scrub: dirty memory is to be zeroed, too
- * @bad_lock: protects @failures
- * @failures: new memory failures; the handler must not sleep for @lock
- * @bad: memory failures that the space knows of
- * @retire: moves @failures to @bad
+ * @bad_lock: protects changes of @bad, and @idle_inode
+ * @bad: memory that failed; only grows
+ * @retire: makes what is free of @bad so in @space
  * @idle_inode: inodes of instances that are gone, chained by i_private: a memory
  *	failure may still be looking at the pages that pointed to one; protected by @bad_lock
  */
@@ -174,8 +173,7 @@ struct dc_region {
 	atomic64_t zeroing;
 	bool scrub;
 
-	spinlock_t bad_lock;	/* of @failures and @idle_inode */
-	struct list_head failures;
+	spinlock_t bad_lock;	/* of changes of @bad, and of @idle_inode */
 	struct list_head bad;
 	struct work_struct retire;
 	struct inode *idle_inode;
@@ -279,6 +277,7 @@ int dc_inodes_init(void);
 void dc_inodes_exit(void);
 struct inode *dc_inode_get(struct dc_region *region, dev_t devt);
 void dc_inode_put(struct dc_region *region, struct inode *inode);
+void dc_inode_set_align(struct inode *inode, unsigned long align);
 void dc_inodes_free(struct dc_region *region);
 /* No mapping of [offset, offset + size) of the instance is left when it returns. */
 void dc_unmap(struct dc_instance *instance, u64 offset, u64 size);
@@ -288,14 +287,19 @@ u64 dc_size(struct dc_instance *instance);
 int dc_resize(struct dc_instance *instance, u64 size);
 /* @end: of its last byte. */
 int dc_add_range(struct dc_instance *instance, u64 start, u64 end);
-int dc_add_colors(struct dc_instance *instance, u32 count, const unsigned long *colors);
+/* @nr_colors: bits of @colors. */
+int dc_add_colors(struct dc_instance *instance, u32 count, const unsigned long *colors,
+		  u32 nr_colors);
 /* Takes all of its memory; cannot fail. */
 void dc_empty(struct dc_instance *instance);
 
 /* Extents of an instance of size 0, with all that is in them, where a superblock says so. */
 int dc_adopt(struct dc_instance *instance, u64 start);
 
-/* returns.c: memory on its way back */
+/* returns.c: memory on its way back, and memory that failed */
+/* With the region's lock: dcs_set() that cannot fail. */
+void dc_space_set(struct dc_region *region, u64 start, u64 size, enum dcs_state state,
+		  const void *holder);
 int dc_returns_init(void);
 void dc_returns_exit(void);
 /*
@@ -313,14 +317,23 @@ void dc_retire(struct work_struct *work);
 void dc_retire_free(struct dc_region *region);
 int dc_memory_failed(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
 		     int flags);
-void dc_bad_free(struct dc_region *region);
+/* Whether memory of the page at @address, or any of a range, failed; any context. */
+bool dc_is_bad(struct dc_region *region, u64 address);
+bool dc_has_bad(struct dc_region *region, u64 start, u64 size);
+/* What failed is known beyond the life of a region. */
+void dc_bad_recall(struct dc_region *region);
+void dc_bad_keep(struct dc_region *region);
 /* Memory failed at @address; must not wait for dc_region.lock. */
 void dc_bad_report(struct dc_region *region, u64 address);
 
 /* domain.c */
 struct dc_domain *dc_domain_get(int node);
 void dc_domain_put(struct dc_domain *domain);
+bool dc_same_geometry(const struct dcg_geometry *a, const struct dcg_geometry *b);
+/* -EBUSY: memory of the domain is in use. */
 int dc_domain_set(struct dc_domain *domain, const struct dcg_geometry *geometry);
+/* The same for a new region: -EEXIST: the domain has another one, in use or not. */
+int dc_domain_begin(struct dc_domain *domain, const struct dcg_geometry *geometry);
 /* With dc_domain.lock. */
 const struct dcg_geometry *dc_domain_geometry(const struct dc_domain *domain);
 bool dc_domain_may(const struct dc_domain *domain, const uuid_t *key, u32 color);
@@ -332,7 +345,16 @@ void dc_domain_drop(struct dc_domain *domain, u64 start, u64 size);
 /* pages.c: with the region's lock, where nothing else is said */
 int dc_blocks_init(struct dc_region *region);
 void dc_blocks_exit(struct dc_region *region);
-int dc_blocks_get(struct dc_region *region, const struct dcs_ranges *ranges, unsigned long align);
+/*
+ * Without the lock: @ranges are the caller's own already. @done: bytes that have struct
+ * pages when it returns, also when it fails: -EINTR, -ENOMEM.
+ */
+int dc_blocks_get(struct dc_region *region, const struct dcs_ranges *ranges, unsigned long align,
+		  u64 *done);
+/* A range within one block. */
+int dc_blocks_get_one(struct dc_region *region, const struct dcs_range *range, unsigned long align);
+/* The first @bytes of @ranges. */
+void dc_blocks_put_ranges(struct dc_region *region, const struct dcs_ranges *ranges, u64 bytes);
 void dc_blocks_put(struct dc_region *region, u64 start, u64 size);
 /*
  * Nobody has struct pages for @extents any more, nor can have them until dc_blocks_unlend().
@@ -343,7 +365,7 @@ int dc_blocks_unlend(struct dc_region *region, const struct dce_extents *extents
 		     unsigned long align);
 /* Somebody holds a page of the range. */
 bool dc_pages_pinned(struct dc_region *region, u64 start, u64 size);
-/* The pages of the range belong to no file any more. */
+/* The pages of the range belong to no file any more, but for those that failed. */
 void dc_pages_forget(struct dc_region *region, u64 start, u64 size);
 /* Without the lock, during a fault: they belong to @mapping, at @pgoff. */
 void dc_pages_own(u64 start, u64 size, struct address_space *mapping, pgoff_t pgoff);

@@ -61,11 +61,26 @@ void dc_domain_put(struct dc_domain *domain)
 	kfree(domain);
 }
 
-/* Without a lock of the caller's. */
-int dc_domain_set(struct dc_domain *domain, const struct dcg_geometry *geometry)
+bool dc_same_geometry(const struct dcg_geometry *a, const struct dcg_geometry *b)
+{
+	return a->kind == b->kind && a->granule == b->granule && a->colors == b->colors &&
+	       a->base == b->base;
+}
+
+/* Why @domain cannot have @geometry now. With its lock. */
+static int dc_domain_refuses(const struct dc_domain *domain, const struct dcg_geometry *geometry,
+			     bool first)
+{
+	if (first && domain->geometry.kind != DCG_NONE)
+		return dc_same_geometry(&domain->geometry, geometry) ? 0 : -EEXIST;
+	return domain->bytes ? -EBUSY : 0;
+}
+
+static int dc_domain_replace(struct dc_domain *domain, const struct dcg_geometry *geometry,
+			     bool first)
 {
 	struct dc_color *colors = NULL;
-	int err = 0;
+	int err;
 
 	if (geometry->kind != DCG_NONE) {
 		err = dcg_check(geometry);
@@ -76,15 +91,24 @@ int dc_domain_set(struct dc_domain *domain, const struct dcg_geometry *geometry)
 			return -ENOMEM;
 	}
 	mutex_lock(&domain->lock);
-	if (domain->bytes) {
-		err = -EBUSY;
-	} else {
+	err = dc_domain_refuses(domain, geometry, first);
+	if (!err && !dc_same_geometry(&domain->geometry, geometry)) {
 		domain->geometry = *geometry;
 		swap(domain->colors, colors);
 	}
 	mutex_unlock(&domain->lock);
 	kvfree(colors);
 	return err;
+}
+
+int dc_domain_set(struct dc_domain *domain, const struct dcg_geometry *geometry)
+{
+	return dc_domain_replace(domain, geometry, false);
+}
+
+int dc_domain_begin(struct dc_domain *domain, const struct dcg_geometry *geometry)
+{
+	return dc_domain_replace(domain, geometry, true);
 }
 
 const struct dcg_geometry *dc_domain_geometry(const struct dc_domain *domain)

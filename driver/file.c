@@ -64,22 +64,29 @@ static void dc_count(struct dc_instance *instance, unsigned long size)
 static vm_fault_t dc_fault_extents(struct vm_fault *vmf, struct dc_instance *instance,
 				   unsigned int order)
 {
-	unsigned long size = PAGE_SIZE << order, start = ALIGN_DOWN(vmf->address, size);
+	unsigned long size = PAGE_SIZE << order, start = ALIGN_DOWN(vmf->address, size), align;
 	pgoff_t pgoff = linear_page_index(vmf->vma, start);
 	u64 offset = (u64)pgoff << PAGE_SHIFT, address;
 	struct dce_extents *extents;
 	vm_fault_t ret;
 
-	if (start < vmf->vma->vm_start || start + size > vmf->vma->vm_end)
-		return VM_FAULT_SIGBUS;
 	extents = srcu_dereference(instance->extents, &dc_srcu);
-	if (!extents || !IS_ALIGNED(offset, size))
+	if (!extents)
+		return VM_FAULT_SIGBUS;
+	/* As long as there are extents it does not change: read it after them. */
+	smp_rmb();
+	align = READ_ONCE(instance->align);
+	/* The kernel asks with the largest size first. Never is a smaller one the answer. */
+	if (size > align)
+		return VM_FAULT_FALLBACK;
+	if (size < align || !IS_ALIGNED(offset, size) || start < vmf->vma->vm_start ||
+	    start + size > vmf->vma->vm_end)
 		return VM_FAULT_SIGBUS;
 	address = dce_lookup(extents, offset, size);
-	/* Misaligned only when the alignment was another one a moment ago. */
-	if (address == DCE_NONE || !IS_ALIGNED(address, size))
+	if (address == DCE_NONE || WARN_ON_ONCE(!IS_ALIGNED(address, size)))
 		return VM_FAULT_SIGBUS;
-	if (!order && PageHWPoison(pfn_to_page(PHYS_PFN(address))))
+	/* Of a larger page the rest is good: as mainline, let the processor complain. */
+	if (!order && dc_is_bad(instance->region, address))
 		return VM_FAULT_HWPOISON;
 	dc_pages_own(address, size, vmf->vma->vm_file->f_mapping, pgoff);
 	ret = dc_insert(vmf, address, order);
@@ -92,15 +99,9 @@ static vm_fault_t dc_fault_extents(struct vm_fault *vmf, struct dc_instance *ins
 static vm_fault_t dc_fault_order(struct vm_fault *vmf, unsigned int order)
 {
 	struct dc_instance *instance = vmf->vma->vm_file->private_data;
-	unsigned long align = READ_ONCE(instance->align), size = PAGE_SIZE << order;
 	vm_fault_t ret;
 	int idx;
 
-	/* The kernel asks with the largest size first. Never is a smaller one the answer. */
-	if (size > align)
-		return VM_FAULT_FALLBACK;
-	if (size < align)
-		return VM_FAULT_SIGBUS;
 	idx = srcu_read_lock(&dc_srcu);
 	ret = dc_fault_extents(vmf, instance, order);
 	srcu_read_unlock(&dc_srcu, idx);
@@ -131,7 +132,8 @@ static int dc_may_split(struct vm_area_struct *vma, unsigned long address)
 
 /*
  * Called for the copy that mremap() makes before it moves the page tables, which it
- * cannot do with leaves of 1 GiB: so there are none. They come back by faults.
+ * cannot do with leaves of 1 GiB: so there are none. They come back by faults. There
+ * always is a copy: what has VM_DONTEXPAND is merged with nothing.
  */
 static void dc_vma_open(struct vm_area_struct *vma)
 {
@@ -139,22 +141,20 @@ static void dc_vma_open(struct vm_area_struct *vma)
 		dc_unmap_vma(vma, vma->vm_start, vma->vm_end);
 }
 
-/* Also keeps neighbors from being merged, which mremap() would do without dc_vma_open(). */
-static void dc_vma_close(struct vm_area_struct *vma)
-{
-}
-
+/*
+ * Before 6.12 a leaf of 1 GiB is a broken table for the kernel ("bad pud"), later it
+ * is at least surprised by one without any access. They come back by faults.
+ */
 static int dc_mprotect(struct vm_area_struct *vma, unsigned long start, unsigned long end,
 		       unsigned long flags)
 {
-	if (!DC_MPROTECT_KNOWS_PUD && dc_align_of(vma) == PUD_SIZE)
+	if (dc_align_of(vma) == PUD_SIZE)
 		dc_unmap_vma(vma, start, end);
 	return 0;
 }
 
 static const struct vm_operations_struct dc_vm_ops = {
 	.open = dc_vma_open,
-	.close = dc_vma_close,
 	.fault = dc_fault,
 	.huge_fault = dc_huge_fault,
 	.may_split = dc_may_split,
@@ -275,7 +275,14 @@ struct inode *dc_inode_get(struct dc_region *region, dev_t devt)
 	inode->i_flags = S_DAX;
 	inode->i_rdev = devt;
 	inode->i_mapping->a_ops = &dc_aops;
+	dc_inode_set_align(inode, DC_ALIGN);
 	return inode;
+}
+
+/* Who knows a page knows its inode, and by that the size of its faults. */
+void dc_inode_set_align(struct inode *inode, unsigned long align)
+{
+	WRITE_ONCE(inode->i_blkbits, ilog2(align));
 }
 
 void dc_inode_put(struct dc_region *region, struct inode *inode)

@@ -240,18 +240,38 @@ int dc_instance_create(struct dc_region *region)
 	return 0;
 }
 
+/*
+ * Everybody sees it from its first moment on, and somebody may have given it memory
+ * already: then it is an instance like others. Returns: whether it is the seed.
+ */
+static bool dc_instance_is_seed(struct dc_instance *instance)
+{
+	struct dc_region *region = instance->region;
+	bool empty;
+
+	/* Another's lock is held when that has just been the seed. */
+	mutex_lock_nested(&instance->lock, SINGLE_DEPTH_NESTING);
+	mutex_lock(&region->lock);
+	list_add_tail(&instance->list, &region->instances);
+	empty = !rcu_access_pointer(instance->extents);
+	if (empty)
+		region->seed = instance;
+	mutex_unlock(&region->lock);
+	mutex_unlock(&instance->lock);
+	return empty;
+}
+
 void dc_instance_plant(struct dc_region *region)
 {
-	struct dc_instance *seed = dc_instance_new(region);
+	struct dc_instance *seed;
 
-	if (IS_ERR(seed)) {
-		dev_warn(region->dev, "no new seed: error %ld\n", PTR_ERR(seed));
-		return;
-	}
-	mutex_lock(&region->lock);
-	region->seed = seed;
-	list_add_tail(&seed->list, &region->instances);
-	mutex_unlock(&region->lock);
+	do {
+		seed = dc_instance_new(region);
+		if (IS_ERR(seed)) {
+			dev_warn(region->dev, "no new seed: error %ld\n", PTR_ERR(seed));
+			return;
+		}
+	} while (!dc_instance_is_seed(seed));
 }
 
 void dc_instance_sprout(struct dc_instance *instance)

@@ -53,15 +53,14 @@ typedef unsigned long u64;
 	})
 #define IS_ALIGNED(x, a) (((x) & ((a) - 1)) == 0)
 
-/* Whoever links space.c has it: how many more allocations succeed. */
+/* Whoever links space.c has it: how many allocations succeed before one fails. */
 extern unsigned long kernel_free_allocations;
 
 static inline void *kvcalloc(size_t n, size_t size, int flags)
 {
 	(void)flags;
-	if (kernel_free_allocations == 0)
+	if (kernel_free_allocations-- == 0)
 		return NULL;
-	kernel_free_allocations--;
 	return calloc(n, size);
 }
 

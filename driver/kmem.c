@@ -656,6 +656,16 @@ static int dc_check_extents(struct dc_instance *instance, const struct dce_exten
 	return 0;
 }
 
+static bool dc_has_failed(struct dc_region *region, const struct dce_extents *extents)
+{
+	bool failed = false;
+	u32 i;
+
+	for (i = 0; i < extents->nr && !failed; i++)
+		failed = dc_has_bad(region, extents->list[i].start, extents->list[i].size);
+	return failed;
+}
+
 static int dc_check_instance(struct dc_instance *instance)
 {
 	const struct dce_extents *extents;
@@ -664,7 +674,7 @@ static int dc_check_instance(struct dc_instance *instance)
 	extents = rcu_dereference_protected(instance->extents, lockdep_is_held(&instance->lock));
 	if (instance->dead || !extents)
 		return -ENXIO;
-	if (instance->failed) {
+	if (instance->failed || dc_has_failed(instance->region, extents)) {
 		dev_warn(&instance->dev, "not system RAM: some of it failed\n");
 		return -EHWPOISON;
 	}

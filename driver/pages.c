@@ -6,6 +6,7 @@
  */
 #include <linux/io.h>
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "dax_color.h"
@@ -71,6 +72,20 @@ static void dc_clear_reserved(const struct dc_block *block)
 	}
 }
 
+/*
+ * The kernel does not undo what it had made when memory ran out in the middle, and
+ * finds it in its way ever after.
+ */
+static int dc_block_complain(const struct dc_block *block, long err)
+{
+	dev_err(block->region->dev, "no struct pages for %#llx-%#llx: error %ld\n", block->start,
+		block->start + block->size - 1, err);
+	if (err != -EEXIST)
+		return err;
+	dev_err(block->region->dev, "the kernel half made them, short of memory: reboot\n");
+	return -ENOMEM;
+}
+
 static int dc_block_map(struct dc_block *block, unsigned long align)
 {
 	int node = numa_map_to_online_node(block->region->node);
@@ -84,11 +99,8 @@ static int dc_block_map(struct dc_block *block, unsigned long align)
 	block->pgmap.range.start = block->start;
 	block->pgmap.range.end = block->start + block->size - 1;
 	address = memremap_pages(&block->pgmap, node == NUMA_NO_NODE ? first_online_node : node);
-	if (IS_ERR(address)) {
-		dev_err(block->region->dev, "no struct pages for %#llx-%#llx: error %ld\n",
-			block->start, block->start + block->size - 1, PTR_ERR(address));
-		return PTR_ERR(address);
-	}
+	if (IS_ERR(address))
+		return dc_block_complain(block, PTR_ERR(address));
 	dc_clear_reserved(block);
 	return 0;
 }
@@ -119,50 +131,65 @@ static u64 dc_overlap(const struct dc_block *block, u64 start, u64 end)
 	return min(end, block->start + block->size) - max(start, block->start);
 }
 
-static int dc_blocks_get_range(struct dc_region *region, u64 start, u64 size, unsigned long align,
-			       u64 *done)
+/* With the region's lock: one block's part of [at, end). Returns: its bytes, or an error. */
+static s64 dc_block_get(struct dc_region *region, u64 at, u64 end, unsigned long align)
 {
-	u64 at, end = start + size, bytes;
-	struct dc_block **block;
+	u32 index = dc_block_index(region, at);
+	struct dc_block *block = region->blocks[index];
+	u64 bytes;
 
-	for (at = start; at < end; at += bytes) {
-		block = &region->blocks[dc_block_index(region, at)];
-		if (*block && (*block)->lent)
-			return -EBUSY;
-		if (!*block) {
-			struct dc_block *new;
+	if (block && block->lent)
+		return -EBUSY;
+	if (!block) {
+		block = dc_block_new(region, index, align);
+		if (IS_ERR(block))
+			return PTR_ERR(block);
+		region->blocks[index] = block;
+	}
+	bytes = dc_overlap(block, at, end);
+	block->bytes += bytes;
+	return bytes;
+}
 
-			new = dc_block_new(region, dc_block_index(region, at), align);
-			if (IS_ERR(new))
-				return PTR_ERR(new);
-			*block = new;
+/* A block takes long: others get the lock in between, and the caller can be killed. */
+static s64 dc_block_get_unlocked(struct dc_region *region, u64 at, u64 end, unsigned long align)
+{
+	s64 bytes;
+
+	if (fatal_signal_pending(current))
+		return -EINTR;
+	mutex_lock(&region->lock);
+	bytes = dc_block_get(region, at, end, align);
+	mutex_unlock(&region->lock);
+	return bytes;
+}
+
+int dc_blocks_get(struct dc_region *region, const struct dcs_ranges *ranges, unsigned long align,
+		  u64 *done)
+{
+	u32 i;
+
+	*done = 0;
+	for (i = 0; i < ranges->nr; i++) {
+		u64 at = ranges->list[i].start, end = at + ranges->list[i].size;
+
+		while (at < end) {
+			s64 bytes = dc_block_get_unlocked(region, at, end, align);
+
+			if (bytes < 0)
+				return bytes;
+			at += bytes;
+			*done += bytes;
 		}
-		bytes = dc_overlap(*block, at, end);
-		(*block)->bytes += bytes;
-		*done += bytes;
 	}
 	return 0;
 }
 
-int dc_blocks_get(struct dc_region *region, const struct dcs_ranges *ranges, unsigned long align)
+int dc_blocks_get_one(struct dc_region *region, const struct dcs_range *range, unsigned long align)
 {
-	u64 done = 0;
-	int err;
-	u32 i;
+	s64 bytes = dc_block_get(region, range->start, range->start + range->size, align);
 
-	for (i = 0; i < ranges->nr; i++) {
-		done = 0;
-		err = dc_blocks_get_range(region, ranges->list[i].start, ranges->list[i].size,
-					  align, &done);
-		if (err)
-			goto undo;
-	}
-	return 0;
-undo:
-	dc_blocks_put(region, ranges->list[i].start, done);
-	while (i--)
-		dc_blocks_put(region, ranges->list[i].start, ranges->list[i].size);
-	return err;
+	return bytes < 0 ? bytes : 0;
 }
 
 void dc_blocks_put(struct dc_region *region, u64 start, u64 size)
@@ -179,6 +206,18 @@ void dc_blocks_put(struct dc_region *region, u64 start, u64 size)
 		memunmap_pages(&(*block)->pgmap);
 		kfree(*block);
 		*block = NULL;
+	}
+}
+
+void dc_blocks_put_ranges(struct dc_region *region, const struct dcs_ranges *ranges, u64 bytes)
+{
+	u32 i;
+
+	for (i = 0; i < ranges->nr && bytes; i++) {
+		u64 size = min(bytes, ranges->list[i].size);
+
+		dc_blocks_put(region, ranges->list[i].start, size);
+		bytes -= size;
 	}
 }
 
@@ -257,25 +296,40 @@ int dc_blocks_lend(struct dc_region *region, const struct dce_extents *extents)
 	return 0;
 }
 
+/* With the region's lock, so that all of them can be lent again when one fails. */
+static int dc_blocks_get_extent(struct dc_region *region, const struct dce_extent *extent,
+				unsigned long align)
+{
+	u64 at = extent->start, end = at + extent->size;
+
+	while (at < end) {
+		s64 bytes = dc_block_get(region, at, end, align);
+
+		if (bytes < 0) {
+			dc_blocks_put(region, extent->start, at - extent->start);
+			return bytes;
+		}
+		at += bytes;
+	}
+	return 0;
+}
+
 int dc_blocks_unlend(struct dc_region *region, const struct dce_extents *extents,
 		     unsigned long align)
 {
-	struct dcs_ranges ranges = { .nr = extents->nr };
-	int err;
-	u32 i;
+	int err = 0;
+	u32 i, got;
 
-	ranges.list = kvmalloc_array(extents->nr, sizeof(*ranges.list), GFP_KERNEL);
-	if (!ranges.list)
-		return -ENOMEM;
-	for (i = 0; i < extents->nr; i++) {
-		ranges.list[i].start = extents->list[i].start;
-		ranges.list[i].size = extents->list[i].size;
+	for (i = 0; i < extents->nr; i++)
 		dc_blocks_unnote(region, &extents->list[i]);
-	}
-	err = dc_blocks_get(region, &ranges, align);
-	for (i = 0; err && i < extents->nr; i++)
+	for (got = 0; !err && got < extents->nr; got += !err)
+		err = dc_blocks_get_extent(region, &extents->list[got], align);
+	if (!err)
+		return 0;
+	while (got--)
+		dc_blocks_put(region, extents->list[got].start, extents->list[got].size);
+	for (i = 0; i < extents->nr; i++)
 		dc_blocks_note(region, &extents->list[i]);
-	kvfree(ranges.list);
 	return err;
 }
 
@@ -299,13 +353,20 @@ bool dc_pages_pinned(struct dc_region *region, u64 start, u64 size)
 	return false;
 }
 
+/*
+ * But for those with memory that failed: the handler of memory failures reads
+ * page->mapping more than once. Nobody gets these pages again.
+ */
 void dc_pages_forget(struct dc_region *region, u64 start, u64 size)
 {
-	unsigned long pfn = PHYS_PFN(start), end = PHYS_PFN(start + size);
+	unsigned long pfn = PHYS_PFN(start), end = PHYS_PFN(start + size), nr;
 
-	while (pfn < end) {
-		pfn_to_page(pfn)->mapping = NULL;
-		pfn += dc_folio_pages(region, PFN_PHYS(pfn));
+	for (; pfn < end; pfn += nr) {
+		nr = dc_folio_pages(region, PFN_PHYS(pfn));
+		spin_lock(&region->bad_lock);
+		if (!dc_has_bad(region, PFN_PHYS(pfn), PFN_PHYS(nr)))
+			pfn_to_page(pfn)->mapping = NULL;
+		spin_unlock(&region->bad_lock);
 		cond_resched();
 	}
 }

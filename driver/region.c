@@ -29,7 +29,7 @@ static void dc_region_free(struct kref *kref)
 
 	dc_inodes_free(region);
 	ida_destroy(&region->ids);
-	dc_bad_free(region);
+	dc_bad_keep(region);
 	dc_blocks_exit(region);
 	dcs_exit(&region->space);
 	if (region->domain)
@@ -72,7 +72,6 @@ static struct dc_region *dc_region_alloc(struct platform_device *pdev, const str
 	INIT_DELAYED_WORK(&region->look, dc_return_look);
 	init_waitqueue_head(&region->changed);
 	spin_lock_init(&region->bad_lock);
-	INIT_LIST_HEAD(&region->failures);
 	INIT_LIST_HEAD(&region->bad);
 	INIT_WORK(&region->retire, dc_retire);
 	return region;
@@ -134,12 +133,12 @@ static int dc_region_start(struct dc_region *region, const struct dc_region_info
 	int err = dc_region_fill(region);
 
 	if (!err && info->geometry.kind != DCG_NONE)
-		err = dc_domain_set(region->domain, &info->geometry);
-	if (err == -EBUSY)
-		dev_err(region->dev, "node %d has another geometry, and memory in use\n",
-			region->node);
+		err = dc_domain_begin(region->domain, &info->geometry);
+	if (err == -EEXIST)
+		dev_err(region->dev, "node %d has another geometry already\n", region->node);
 	if (err)
 		return err;
+	dc_bad_recall(region);
 	dev_set_drvdata(region->dev, region);
 	dc_instance_plant(region);
 	return 0;
@@ -287,12 +286,6 @@ static bool dc_parse_region(char *text, struct range *range, struct dc_region_in
 	range->end = start + size - 1;
 	info->node = node;
 	return !geometry || dc_parse_geometry(geometry, &info->geometry);
-}
-
-static bool dc_same_geometry(const struct dcg_geometry *a, const struct dcg_geometry *b)
-{
-	return a->kind == b->kind && a->granule == b->granule && a->colors == b->colors &&
-	       a->base == b->base;
 }
 
 /* The resources of platform devices would nest, and a node has one geometry. */

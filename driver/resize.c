@@ -7,6 +7,7 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
+#include "compat.h"
 #include "dax_color.h"
 #include "trace.h"
 
@@ -15,6 +16,7 @@
  * @size: bytes, anywhere; or length of the range at @start
  * @start: where; 0: anywhere (no region begins there)
  * @colors: of these colors; NULL: any
+ * @nr_colors: how many there were when it was asked
  * @count: granules of @colors
  * @list: exactly these ranges, of @size together; NULL: as above
  * @nr: how many
@@ -24,6 +26,7 @@ struct dc_ask {
 	u64 size;
 	u64 start;
 	const unsigned long *colors;
+	u32 nr_colors;
 	u32 count;
 	const struct dcs_range *list;
 	u32 nr;
@@ -34,10 +37,12 @@ struct dc_ask {
  * struct dc_grant - what it got, and is not yet its own
  * @ranges: by page offset
  * @dirty: the parts that have to be zeroed
+ * @mapped: bytes, from the first range on, that have struct pages
  */
 struct dc_grant {
 	struct dcs_ranges ranges;
 	struct dcs_ranges dirty;
+	u64 mapped;
 };
 
 static struct dce_extents *dc_extents(struct dc_instance *instance)
@@ -115,6 +120,9 @@ static int dc_choose_colors(struct dc_instance *instance, const struct dc_ask *a
 
 	if (!geometry)
 		return -ENODATA;
+	/* It was another geometry a moment ago. */
+	if (geometry->colors != ask->nr_colors)
+		return -EBUSY;
 	for_each_set_bit(color, ask->colors, geometry->colors) {
 		if (!dc_domain_may(region->domain, &instance->key, color))
 			return -EPERM;
@@ -146,18 +154,13 @@ static void dc_set(struct dc_region *region, const struct dcs_ranges *ranges, en
 	u32 i;
 
 	for (i = 0; i < ranges->nr; i++)
-		WARN_ON(dcs_set(&region->space, ranges->list[i].start, ranges->list[i].size, state,
-				holder));
+		dc_space_set(region, ranges->list[i].start, ranges->list[i].size, state, holder);
 }
 
-/*
- * Room for all that can happen to the grant: on the way back, and on the way back of
- * what is held already, nothing may fail.
- */
+/* Room for taking it and for giving it up again. */
 static int dc_reserve(struct dc_region *region, const struct dc_grant *grant)
 {
-	return dcs_reserve(&region->space,
-			   2 * (region->space.nr + grant->ranges.nr + grant->dirty.nr));
+	return dcs_reserve(&region->space, 2 * grant->ranges.nr + grant->dirty.nr);
 }
 
 static int dc_take_chosen(struct dc_instance *instance, struct dc_grant *grant)
@@ -167,8 +170,6 @@ static int dc_take_chosen(struct dc_instance *instance, struct dc_grant *grant)
 
 	if (!err)
 		err = dc_reserve(region, grant);
-	if (!err)
-		err = dc_blocks_get(region, &grant->ranges, instance->align);
 	if (!err)
 		dc_set(region, &grant->ranges, DCS_PREPARING, instance);
 	return err;
@@ -208,6 +209,7 @@ static int dc_take_locked(struct dc_instance *instance, const struct dc_ask *ask
 
 	if (region->dying)
 		return -ENXIO;
+	dc_retire_free(region);
 	err = dc_choose_and_claim(instance, ask, &grant->ranges);
 	if (err)
 		return err;
@@ -254,13 +256,11 @@ static int dc_take(struct dc_instance *instance, const struct dc_ask *ask, struc
 static void dc_give_up(struct dc_instance *instance, struct dc_grant *grant)
 {
 	struct dc_region *region = instance->region;
-	u32 i;
 
 	mutex_lock(&region->lock);
 	dc_set(region, &grant->ranges, DCS_CLEAN, NULL);
 	dc_set(region, &grant->dirty, DCS_DIRTY, NULL);
-	for (i = 0; i < grant->ranges.nr; i++)
-		dc_blocks_put(region, grant->ranges.list[i].start, grant->ranges.list[i].size);
+	dc_blocks_put_ranges(region, &grant->ranges, grant->mapped);
 	dc_unclaim(region, &grant->ranges);
 	dc_retire_free(region);
 	dc_region_changed(region);
@@ -303,7 +303,8 @@ static int dc_grow_pinned(struct dc_instance *instance, const struct dc_ask *ask
 
 	if (err)
 		return err;
-	if (!ask->keep)
+	err = dc_blocks_get(region, &grant.ranges, instance->align, &grant.mapped);
+	if (!err && !ask->keep)
 		err = dc_zero(region->node, &grant.dirty, &region->dying, NULL);
 	if (!err)
 		err = dc_publish(instance, &grant);
@@ -345,9 +346,10 @@ int dc_add_range(struct dc_instance *instance, u64 start, u64 end)
 	return dc_grow(instance, &ask);
 }
 
-int dc_add_colors(struct dc_instance *instance, u32 count, const unsigned long *colors)
+int dc_add_colors(struct dc_instance *instance, u32 count, const unsigned long *colors,
+		  u32 nr_colors)
 {
-	struct dc_ask ask = { .count = count, .colors = colors };
+	struct dc_ask ask = { .count = count, .colors = colors, .nr_colors = nr_colors };
 
 	return dc_grow(instance, &ask);
 }
@@ -367,7 +369,8 @@ static int dc_read_super(struct dc_instance *instance, u64 start, struct dcp_sup
 	err = dc_take(instance, &ask, &grant);
 	if (err)
 		return err;
-	if (dc_persist_judge(start, super, &why) != DCP_VALID)
+	err = dc_blocks_get(instance->region, &grant.ranges, instance->align, &grant.mapped);
+	if (!err && dc_persist_judge(start, super, &why) != DCP_VALID)
 		err = -ENODATA;
 	dc_give_up(instance, &grant);
 	dc_grant_free(&grant);
@@ -423,10 +426,25 @@ int dc_adopt(struct dc_instance *instance, u64 start)
 
 /* ---- shrinking ---- */
 
+/*
+ * With the region's lock: [start, start + size), by blocks: what is pinned or not yet
+ * zeroed in one keeps nobody from the others.
+ */
+static void dc_return_blocks(struct dc_region *region, u64 start, u64 size)
+{
+	struct dcs_range range;
+	u64 end = start + size;
+
+	for (; start < end; start += range.size) {
+		range.start = start;
+		range.size = min(end, ALIGN_DOWN(start, DC_BLOCK) + DC_BLOCK) - start;
+		dc_return(region, &range);
+	}
+}
+
 /* With the region's lock: what of @old is at @size and behind it. */
 static void dc_return_behind(struct dc_region *region, const struct dce_extents *old, u64 size)
 {
-	struct dcs_range range;
 	u64 kept;
 	u32 i;
 
@@ -436,9 +454,7 @@ static void dc_return_behind(struct dc_region *region, const struct dce_extents 
 		if (extent->offset + extent->size <= size)
 			continue;
 		kept = size > extent->offset ? size - extent->offset : 0;
-		range.start = extent->start + kept;
-		range.size = extent->size - kept;
-		dc_return(region, &range);
+		dc_return_blocks(region, extent->start + kept, extent->size - kept);
 	}
 }
 
@@ -455,6 +471,7 @@ static void dc_cut(struct dc_instance *instance, struct dce_extents *new)
 	rcu_assign_pointer(instance->extents, new);
 	synchronize_srcu_expedited(&dc_srcu);
 	dc_unmap(instance, size, old->size - size);
+	dc_flush_forgotten();
 	dc_mappings_shrink(instance, new);
 	mutex_lock(&region->lock);
 	dc_return_behind(region, old, size);
@@ -473,28 +490,13 @@ void dc_empty(struct dc_instance *instance)
 		dc_cut(instance, NULL);
 }
 
-/* A cut through a piece makes two of it. */
-static int dc_reserve_cut(struct dc_region *region)
-{
-	int err;
-
-	mutex_lock(&region->lock);
-	err = dcs_reserve(&region->space, 2 * region->space.nr);
-	mutex_unlock(&region->lock);
-	return err;
-}
-
 static int dc_shrink(struct dc_instance *instance, u64 size)
 {
 	struct dce_extents *new;
-	struct dcs_ranges cut;
-	int err = dc_reserve_cut(instance->region);
+	int err = dce_shrink(dc_extents(instance), size, &new, NULL);
 
-	if (!err)
-		err = dce_shrink(dc_extents(instance), size, &new, &cut);
 	if (err)
 		return err;
-	dcs_ranges_free(&cut);
 	dc_cut(instance, new);
 	return 0;
 }

@@ -5,6 +5,7 @@
  */
 #include <linux/mm.h>
 #include <linux/module.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
 
 #include "dax_color.h"
@@ -56,10 +57,47 @@ static void dc_returning_free(struct dc_returning *returning)
 	kfree(returning);
 }
 
+void dc_space_set(struct dc_region *region, u64 start, u64 size, enum dcs_state state,
+		  const void *holder)
+{
+	int err;
+
+	/* Of some bytes a piece: this is as good as never, and there is no way back. */
+	while ((err = dcs_set(&region->space, start, size, state, holder)) == -ENOMEM)
+		schedule_timeout_uninterruptible(DC_LOOK);
+	WARN_ON(err);
+}
+
+/* ---- memory that failed ---- */
+
+/*
+ * Of regions that are gone. Their memory may come back, as another region's or as the
+ * same one's: what failed is known until the module goes.
+ */
+static LIST_HEAD(dc_bad_elsewhere);
+static DEFINE_MUTEX(dc_bad_elsewhere_lock);
+
+/* Entries are added, under bad_lock, and stay: who only reads needs no lock. */
+bool dc_has_bad(struct dc_region *region, u64 start, u64 size)
+{
+	struct dc_bad *bad;
+
+	list_for_each_entry_rcu(bad, &region->bad, list, true) {
+		if (bad->address >= start && bad->address - start < size)
+			return true;
+	}
+	return false;
+}
+
+bool dc_is_bad(struct dc_region *region, u64 address)
+{
+	return dc_has_bad(region, address, PAGE_SIZE);
+}
+
 /* What fails with one page: the granule, where colors have one. */
 static void dc_bad_range(struct dc_region *region, const struct dc_bad *bad, u64 *start, u64 *end)
 {
-	u64 unit = region->domain->geometry.granule;
+	u64 unit = READ_ONCE(region->domain->geometry.granule);
 
 	if (!unit)
 		unit = DC_ALIGN;
@@ -72,64 +110,54 @@ void dc_retire_free(struct dc_region *region)
 	struct dc_bad *bad;
 	u64 start, end;
 
-	list_for_each_entry(bad, &region->bad, list) {
+	lockdep_assert_held(&region->lock);
+	list_for_each_entry_rcu(bad, &region->bad, list, true) {
 		dc_bad_range(region, bad, &start, &end);
-		if (dcs_reserve(&region->space, dcs_count(&region->space, start, end - start)))
-			dev_err(region->dev, "no memory to retire %#llx-%#llx: do not use it\n",
-				start, end - 1);
-		else
-			dcs_retire(&region->space, start, end - start);
+		while (dcs_reserve(&region->space,
+				   dcs_count(&region->space, start, end - start)))
+			schedule_timeout_uninterruptible(DC_LOOK);
+		dcs_retire(&region->space, start, end - start);
 	}
 }
 
 /* With the region's lock: what of @range is in bad granules is bad at once. */
-static int dc_retire_returning(struct dc_region *region, const struct dcs_range *range)
+static void dc_retire_returning(struct dc_region *region, const struct dcs_range *range)
 {
 	struct dc_bad *bad;
 	u64 start, end;
-	int err;
 
-	list_for_each_entry(bad, &region->bad, list) {
+	list_for_each_entry_rcu(bad, &region->bad, list, true) {
 		dc_bad_range(region, bad, &start, &end);
 		start = max(start, range->start);
 		end = min(end, range->start + range->size);
-		if (start >= end)
-			continue;
-		err = dcs_reserve(&region->space, 1);
-		if (err)
-			return err;
-		dcs_set(&region->space, start, end - start, DCS_BAD, NULL);
+		if (start < end)
+			dc_space_set(region, start, end - start, DCS_BAD, NULL);
 	}
-	return 0;
 }
 
 /* With the region's lock. */
-static int dc_set_zeroing(struct dc_region *region, const struct dcs_ranges *ranges)
+static void dc_set_zeroing(struct dc_region *region, const struct dcs_ranges *ranges)
 {
-	int err = dcs_reserve(&region->space, ranges->nr);
 	u32 i;
 
-	if (err)
-		return err;
 	for (i = 0; i < ranges->nr; i++)
-		dcs_set(&region->space, ranges->list[i].start, ranges->list[i].size, DCS_ZEROING,
-			NULL);
+		dc_space_set(region, ranges->list[i].start, ranges->list[i].size, DCS_ZEROING,
+			     NULL);
 	atomic64_add(ranges->size, &region->zeroing);
-	return 0;
 }
 
-/* With the region's lock: what is not bad of @returning will be zeroed. */
+/*
+ * With the region's lock: what is not bad of @returning will be zeroed. What has become
+ * bad stays so when the rest has to be tried again.
+ */
 static int dc_plan_zeroing(struct dc_region *region, struct dc_returning *returning)
 {
-	int err = dc_retire_returning(region, &returning->range);
+	int err;
 
+	dc_retire_returning(region, &returning->range);
+	err = dcs_collect(&region->space, &returning->whole, DCS_QUARANTINED, &returning->zero);
 	if (!err)
-		err = dcs_collect(&region->space, &returning->whole, DCS_QUARANTINED,
-				  &returning->zero);
-	if (!err)
-		err = dc_set_zeroing(region, &returning->zero);
-	if (err)
-		dcs_ranges_free(&returning->zero);
+		dc_set_zeroing(region, &returning->zero);
 	return err;
 }
 
@@ -159,8 +187,8 @@ static void dc_set_free(struct dc_region *region, const struct dcs_ranges *range
 	u32 i;
 
 	for (i = 0; i < ranges->nr; i++)
-		WARN_ON(dcs_set(&region->space, ranges->list[i].start, ranges->list[i].size,
-				clean ? DCS_CLEAN : DCS_DIRTY, NULL));
+		dc_space_set(region, ranges->list[i].start, ranges->list[i].size,
+			     clean ? DCS_CLEAN : DCS_DIRTY, NULL);
 	dc_retire_free(region);
 }
 
@@ -225,15 +253,13 @@ static bool dc_scrub_one(struct dc_region *region)
 	struct dcs_range range;
 	struct dcs_ranges ranges = { .list = &range, .nr = 1 };
 
+	dc_retire_free(region);
 	if (!region->scrub || region->dying || !dc_first_dirty(region, &range))
 		return false;
 	ranges.size = range.size;
-	if (dc_blocks_get(region, &ranges, DC_ALIGN))
+	if (dc_blocks_get_one(region, &range, DC_ALIGN))
 		return false;
-	if (dc_set_zeroing(region, &ranges)) {
-		dc_blocks_put(region, range.start, range.size);
-		return false;
-	}
+	dc_set_zeroing(region, &ranges);
 	dc_set_free(region, &ranges, dc_zero_unlocked(region, &ranges));
 	dc_blocks_put(region, range.start, range.size);
 	dc_region_changed(region);
@@ -269,7 +295,7 @@ void dc_return(struct dc_region *region, const struct dcs_range *range)
 	struct dc_returning *returning = dc_returning_new(range->start, range->size);
 
 	lockdep_assert_held(&region->lock);
-	WARN_ON(dcs_set(&region->space, range->start, range->size, DCS_QUARANTINED, NULL));
+	dc_space_set(region, range->start, range->size, DCS_QUARANTINED, NULL);
 	/* DMA may go on: the code that can end it must stay. */
 	__module_get(THIS_MODULE);
 	list_add_tail(&returning->list, &region->returns);
@@ -280,7 +306,7 @@ void dc_return(struct dc_region *region, const struct dcs_range *range)
 
 void dc_returns_drain(struct dc_region *region)
 {
-	unsigned long complain = jiffies + DC_COMPLAIN;
+	unsigned long complain = jiffies;
 
 	for (;;) {
 		bool done;
@@ -302,16 +328,46 @@ void dc_returns_drain(struct dc_region *region)
 	cancel_work_sync(&region->retire);
 }
 
+static bool dc_bad_add(struct dc_region *region, struct dc_bad *bad)
+{
+	bool known;
+
+	spin_lock(&region->bad_lock);
+	known = dc_is_bad(region, bad->address);
+	if (!known)
+		list_add_tail_rcu(&bad->list, &region->bad);
+	spin_unlock(&region->bad_lock);
+	return !known;
+}
+
+/*
+ * A page of 4 KiB for its users, in a larger one for the kernel, which would tell them
+ * of the larger one's first page, and leave this one mapped. Who touches this one
+ * will be told by the fault.
+ */
+static bool dc_fail_small(unsigned long pfn)
+{
+	struct page *page = pfn_to_page(pfn), *head = compound_head(page);
+	struct address_space *mapping = READ_ONCE(head->mapping);
+
+	if (!PageCompound(page) || !mapping ||
+	    READ_ONCE(mapping->host->i_blkbits) != PAGE_SHIFT)
+		return false;
+	unmap_mapping_range(mapping, (loff_t)(head->index + (page - head)) << PAGE_SHIFT,
+			    PAGE_SIZE, 1);
+	return true;
+}
+
 void dc_bad_report(struct dc_region *region, u64 address)
 {
 	struct dc_bad *bad = kmalloc(sizeof(*bad), GFP_KERNEL | __GFP_NOFAIL);
 
 	bad->address = address;
-	dev_err(region->dev, "memory failed at %#llx: its granule is retired\n", bad->address);
-	spin_lock(&region->bad_lock);
-	list_add(&bad->list, &region->failures);
-	spin_unlock(&region->bad_lock);
-	queue_work(dc_returns_wq, &region->retire);
+	dev_err(region->dev, "memory failed at %#llx: its granule is retired\n", address);
+	if (dc_bad_add(region, bad))
+		queue_work(dc_returns_wq, &region->retire);
+	else
+		kfree(bad);
 }
 
 /*
@@ -322,48 +378,50 @@ int dc_memory_failed(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long
 		     int flags)
 {
 	dc_bad_report(pgmap->owner, PFN_PHYS(pfn));
-	/* The generic handler finds the users and tells them. */
-	return -EOPNOTSUPP;
+	/* Else the generic handler finds the users and tells them. */
+	return dc_fail_small(pfn) ? 0 : -EOPNOTSUPP;
 }
 
-static bool dc_bad_known(struct dc_region *region, const struct dc_bad *new)
-{
-	struct dc_bad *bad;
-
-	list_for_each_entry(bad, &region->bad, list) {
-		if (bad->address == new->address)
-			return true;
-	}
-	return false;
-}
-
+/* Every decision looks at what failed; this is for what nobody decides about now. */
 void dc_retire(struct work_struct *work)
 {
 	struct dc_region *region = container_of(work, struct dc_region, retire);
-	struct dc_bad *bad, *next;
-	LIST_HEAD(failures);
 
-	spin_lock(&region->bad_lock);
-	list_splice_init(&region->failures, &failures);
-	spin_unlock(&region->bad_lock);
 	mutex_lock(&region->lock);
-	list_for_each_entry_safe(bad, next, &failures, list) {
-		if (dc_bad_known(region, bad))
-			kfree(bad);
-		else
-			list_move(&bad->list, &region->bad);
-	}
 	dc_retire_free(region);
 	mutex_unlock(&region->lock);
 }
 
-void dc_bad_free(struct dc_region *region)
+void dc_bad_recall(struct dc_region *region)
 {
 	struct dc_bad *bad, *next;
 
-	list_splice_init(&region->failures, &region->bad);
-	list_for_each_entry_safe(bad, next, &region->bad, list)
+	mutex_lock(&dc_bad_elsewhere_lock);
+	list_for_each_entry_safe(bad, next, &dc_bad_elsewhere, list) {
+		if (bad->address >= region->start && bad->address - region->start < region->size)
+			list_move_tail(&bad->list, &region->bad);
+	}
+	mutex_unlock(&dc_bad_elsewhere_lock);
+	mutex_lock(&region->lock);
+	dc_retire_free(region);
+	mutex_unlock(&region->lock);
+}
+
+void dc_bad_keep(struct dc_region *region)
+{
+	mutex_lock(&dc_bad_elsewhere_lock);
+	list_splice(&region->bad, &dc_bad_elsewhere);
+	mutex_unlock(&dc_bad_elsewhere_lock);
+}
+
+static void dc_bad_forget_all(void)
+{
+	struct dc_bad *bad, *next;
+
+	list_for_each_entry_safe(bad, next, &dc_bad_elsewhere, list) {
+		pr_warn("dax_color: forgets that memory failed at %#llx\n", bad->address);
 		kfree(bad);
+	}
 }
 
 int dc_returns_init(void)
@@ -375,4 +433,5 @@ int dc_returns_init(void)
 void dc_returns_exit(void)
 {
 	destroy_workqueue(dc_returns_wq);
+	dc_bad_forget_all();
 }

@@ -769,10 +769,11 @@ int dce_shrink(const struct dce_extents *old, u64 size, struct dce_extents **new
 	       struct dcs_ranges *cut)
 {
 	*new = NULL;
-	memset(cut, 0, sizeof(*cut));
+	if (cut)
+		memset(cut, 0, sizeof(*cut));
 	if (size > (old ? old->size : 0))
 		return -EINVAL;
-	if (old && cut_behind(old, size, cut))
+	if (old && cut && cut_behind(old, size, cut))
 		goto no_memory;
 	*new = extents_alloc(old ? old->nr : 0);
 	if (!*new)
@@ -782,7 +783,8 @@ int dce_shrink(const struct dce_extents *old, u64 size, struct dce_extents **new
 	return 0;
 
 no_memory:
-	dcs_ranges_free(cut);
+	if (cut)
+		dcs_ranges_free(cut);
 	return -ENOMEM;
 }
 

@@ -267,7 +267,7 @@ struct dce_extents *dce_grow(const struct dce_extents *old, const struct dcs_ran
 /**
  * dce_shrink() - the first @size bytes of extents
  * @new: gets a new table, also when @size is 0
- * @cut: the rest, by address
+ * @cut: the rest, by address; may be NULL
  *
  * Return: -EINVAL: @old is shorter than @size; -ENOMEM. @new is NULL then.
  */

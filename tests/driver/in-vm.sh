@@ -32,6 +32,14 @@ run_part() {
   "$program" --region "$region" --file "$(file_for_direct_io)" "$@" "${part%@*}"
 }
 
+# may_complain PART: 6.1 does, of what a process does to its own page tables, and no driver can help it.
+may_complain() {
+  [ "$1" = stale ] && [ "$DAXCOLOR_VM_KERNEL" = 6.1 ] || return
+  ! kernel_complaints | grep -v 'bad pmd' || return
+  dmesg -C
+  complaints_seen=0
+}
+
 for part in "${parts[@]}"; do
   started=$SECONDS
   if [ -x "$here/$part.sh" ]; then
@@ -39,7 +47,7 @@ for part in "${parts[@]}"; do
   else
     run_part "$part" "$@"
   fi || failures=$((failures + 1))
-  check_kernel_log "$part"
+  may_complain "$part" || check_kernel_log "$part"
   printf '# %s took %s s\n' "$part" $((SECONDS - started))
 done
 [ "$failures" = 0 ]

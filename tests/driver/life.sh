@@ -132,6 +132,47 @@ in_use() {
   check "nothing is left" nothing_is_left
 }
 
+unbound() {
+  [ ! -e "/sys/bus/platform/devices/$1/driver" ]
+}
+
+# Root takes the driver from the memory while it is mapped, and while it is pinned: nothing breaks, and what
+# is pinned is waited for.
+robbed() {
+  local device name user robber
+  device=$(hmem_device)
+  load_driver
+  name=$(make hmem $((4 << 20)))
+  exec 9<"/dev/$name"
+  "$program" --hold "$name" &
+  user=$!
+  sleep 0.5
+  check "unbind while it is mapped" put "$device" "$PLATFORM/unbind"
+  check "who had it mapped goes on, with nothing" kill -0 $user
+  kill $user
+  wait $user 2>/dev/null
+  check "the instance is gone" test ! -e "$CLASS/$name"
+  check "bind again, while the old one is open" put "$device" "$PLATFORM/bind"
+  name=$(make hmem $((4 << 20)))
+  check "it works" test -n "$name"
+  refused "rmmod while the old one is open" 'in use' rmmod dax_color
+  exec 9<&-
+  "$program" --pin "$name" &
+  user=$!
+  sleep 0.5
+  put "$device" "$PLATFORM/unbind" &
+  robber=$!
+  sleep 1
+  check "unbind waits for what is pinned" kill -0 $robber
+  kill $user
+  wait $user 2>/dev/null
+  check "until it is let go" wait_for 20 unbound "$device"
+  wait $robber
+  check "bind again" put "$device" "$PLATFORM/bind"
+  check "all of it is there" all_is_back
+  check "unload" unload_driver
+}
+
 # What the kernel has in slabs and page tables, in kB; and what is available.
 memory_now() {
   sync
@@ -199,5 +240,6 @@ lives() {
 program=$1
 parameters
 in_use
+robbed
 lives
 [ "$failures" = 0 ]

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * check-driver [--region R] [--long] [--seed N] [--file F] PART...
- * check-driver --hold INSTANCE
+ * check-driver --hold INSTANCE, --pin INSTANCE
  *
  * dax_color, from user space, as driver/ABI.md says it is. Runs as root in the virtual
  * host, where dax_color has a region, and nobody else an instance of it:
@@ -12,11 +12,14 @@
  */
 #include "dax.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 struct options options = {.seconds = 10, .processes = 32, .seed = 1};
@@ -25,13 +28,16 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{"ops", test_ops},	   {"full", test_full},	    {"colors", test_colors},
-	{"maps", test_maps},	   {"minors", test_minors}, {"resize", test_resize},
-	{"release", test_release}, {"vfio", test_vfio},	    {"poison", test_poison},
-	{"storm", test_storm},	   {"kvm", test_kvm},
-	{"kmem", test_kmem},	   {"blobs", test_blobs},   {"blobs-write", test_blobs_write},
-	{"images", test_images},   {"blobs-read", test_blobs_read},
-	{"blobs-replace", test_blobs_replace}, {"blobs-replaced", test_blobs_replaced},
+	{"ops", test_ops},	 {"full", test_full},	  {"colors", test_colors},
+	{"maps", test_maps},	 {"minors", test_minors}, {"nomem", test_nomem},
+	{"resize", test_resize}, {"stale", test_stale},	  {"release", test_release},
+	{"vfio", test_vfio},	 {"poison", test_poison}, {"storm", test_storm},
+	{"kvm", test_kvm},
+	{"kmem", test_kmem},	 {"blobs", test_blobs},	  {"images", test_images},
+	{"blobs-write", test_blobs_write},
+	{"blobs-read", test_blobs_read},
+	{"blobs-replace", test_blobs_replace},
+	{"blobs-replaced", test_blobs_replaced},
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
@@ -59,6 +65,18 @@ _Noreturn static void hold(const char *name)
 	}
 }
 
+/* Has a page of an instance in a pipe until it is killed. */
+_Noreturn static void pin(const char *name)
+{
+	struct iovec page = {map_all(name, instance_number(name, "size")), 4096};
+	int ends[2];
+
+	if (pipe(ends) || vmsplice(ends[1], &page, 1, 0) != 4096)
+		die("vmsplice: %s", strerror(errno));
+	for (;;)
+		pause();
+}
+
 static void run(const char *name)
 {
 	for (unsigned int i = 0; i < N_PARTS; i++) {
@@ -79,6 +97,7 @@ int main(int argc, char **argv)
 		{"seed", required_argument, NULL, 's'},
 		{"file", required_argument, NULL, 'f'},
 		{"hold", required_argument, NULL, 'h'},
+		{"pin", required_argument, NULL, 'p'},
 		{},
 	};
 	int wanted = -1, option;
@@ -101,6 +120,8 @@ int main(int argc, char **argv)
 			break;
 		case 'h':
 			hold(optarg);
+		case 'p':
+			pin(optarg);
 		default:
 			usage();
 		}

@@ -108,6 +108,7 @@ static void on_its_way(void)
 	char name[NAME_SIZE], path[1024];
 	char *memory;
 
+	settled(60);
 	make_of(name, 2 * MIB, list);
 	snprintf(path, sizeof(path), "%s/available_size", region.path);
 	changed.fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -4,6 +4,7 @@
  * offsets, what goes is gone for everybody when the write returns, what comes is zero.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -174,6 +176,7 @@ static struct {
 	atomic_uint_fast64_t wrong;
 	atomic_uint_fast64_t touched;
 	atomic_uint_fast64_t lost;
+	atomic_uint_fast64_t spliced;
 	atomic_uint_fast64_t torn; /* readings of mappingN that made no sense */
 } load;
 
@@ -201,6 +204,39 @@ static void *toucher(void *argument)
 			load.wrong++;
 		try_write((volatile char *)at, wanted);
 	}
+	return NULL;
+}
+
+/* Takes pages into a pipe and out again: pins that come and go while what they are of
+ * goes. */
+static void *splicer(void *argument)
+{
+	uint64_t random = options.seed * 17, page[512];
+	int ends[2];
+
+	(void)argument;
+	if (pipe(ends))
+		return NULL;
+	while (!load.stop) {
+		struct iovec piece = {.iov_len = 4096};
+		uint64_t offset;
+
+		random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+		offset = (random >> 33) % (LOAD_MAX * LOAD_UNIT / 4096) * 4096;
+		piece.iov_base = load.memory + offset;
+		if (vmsplice(ends[1], &piece, 1, 0) != 4096)
+			continue;
+		if (random & (1 << 20))
+			usleep(500);
+		if (read(ends[0], page, 4096) != 4096)
+			break;
+		for (uint64_t thread = 0; thread < THREADS; thread++)
+			load.wrong += page[thread * 8] != 0 &&
+				      page[thread * 8] != word_of(thread, offset);
+		load.spliced++;
+	}
+	close(ends[0]);
+	close(ends[1]);
 	return NULL;
 }
 
@@ -257,7 +293,7 @@ static void under_load(uint64_t align, const char *of)
 {
 	uint64_t random = options.seed, rounds = 0, bad = 0, errors = 0, kept = 0;
 	double end = now() + options.seconds / 5.0;
-	pthread_t threads[THREADS + 1];
+	pthread_t threads[THREADS + 2];
 
 	memset(&load, 0, sizeof(load));
 	make(load.name, align, LOAD_MAX * LOAD_UNIT);
@@ -268,6 +304,7 @@ static void under_load(uint64_t align, const char *of)
 	for (uintptr_t i = 0; i < THREADS; i++)
 		pthread_create(&threads[i], NULL, toucher, (void *)i);
 	pthread_create(&threads[THREADS], NULL, reader, NULL);
+	pthread_create(&threads[THREADS + 1], NULL, splicer, NULL);
 	while (now() < end) {
 		uint64_t size;
 
@@ -279,7 +316,7 @@ static void under_load(uint64_t align, const char *of)
 		rounds++;
 	}
 	load.stop = true;
-	for (int i = 0; i <= THREADS; i++)
+	for (int i = 0; i < THREADS + 2; i++)
 		pthread_join(threads[i], NULL);
 	for (uint64_t at = 0; at < LOAD_MIN * LOAD_UNIT; at += 4096)
 		kept += *(uint64_t *)(load.memory + at + 2048) != word_of(MARK, at);
@@ -294,6 +331,8 @@ static void under_load(uint64_t align, const char *of)
 	   "writes there",
 	   of);
 	ok(kept == 0, "resize %s under load: what stayed all the time is as it was", of);
+	ok(load.spliced > 0, "resize %s under load: pages went through a pipe meanwhile",
+	   of);
 	ok(load.torn == 0, "resize %s under load: mappingN makes sense at any time", of);
 	munmap(load.memory, LOAD_MAX * LOAD_UNIT);
 	drop(load.name);
@@ -301,26 +340,65 @@ static void under_load(uint64_t align, const char *of)
 	ok(consistent(), "resize %s under load: consistent afterwards", of);
 }
 
+/* ---- what a mapper does to its page tables ---- */
+
+/*
+ * Advice that makes the kernel drop a page table entry must not leave one in the
+ * processor: 6.1 takes an entry of 2 MiB for a broken table here ("bad pmd") and forgets
+ * to flush it.
+ */
+static void stale(uint64_t align, int advice, const char *of)
+{
+	char name[NAME_SIZE];
+	char *memory;
+	unsigned int reached = 0;
+
+	for (int i = 0; i < 20; i++) {
+		make(name, align, 4 * MIB);
+		memory = map_all(name, 4 * MIB);
+		memory[0] = 1;
+		memory[2 * MIB] = 1;
+		madvise(memory, 4 * MIB, advice);
+		resize(name, 0);
+		reached += !try_read(memory, NULL).happened;
+		reached += !try_read(memory + 2 * MIB, NULL).happened;
+		munmap(memory, 4 * MIB);
+		discard(name);
+	}
+	if (!ok(reached == 0, "resize %s: what went cannot be reached", of))
+		note("%u of 40 times it was", reached);
+}
+
+void test_stale(void)
+{
+	stale(4096, MADV_COLD, "4 KiB, after MADV_COLD");
+	stale(2 * MIB, MADV_COLD, "2 MiB, after MADV_COLD");
+	stale(2 * MIB, MADV_PAGEOUT, "2 MiB, after MADV_PAGEOUT");
+}
+
 /* ---- killed while it waits for zeros ---- */
 
 static void killed(void)
 {
+	/* Where no other part has made it clean. */
+	const uint64_t start = 4 * GIB, size = 2 * GIB;
 	unsigned int interrupted = 0;
 	char name[NAME_SIZE];
 
 	make(name, 2 * MIB, 0);
 	for (unsigned int i = 0; i < 5; i++) {
 		pid_t child = fork();
+		uint64_t has;
 		int status;
 
 		if (child == 0)
-			_exit(resize(name, region.size / 2));
-		usleep(30000 + 20000 * i);
+			_exit(add(name, start, size));
+		usleep(20000 + 20000 * i);
 		kill(child, SIGKILL);
 		waitpid(child, &status, 0);
-		interrupted += WIFSIGNALED(status) && instance_number(name, "size") == 0;
-		ok(instance_number(name, "size") == 0 ||
-			   instance_number(name, "size") == region.size / 2,
+		has = instance_number(name, "size");
+		interrupted += WIFSIGNALED(status) && has == 0;
+		ok(has == 0 || has == size,
 		   "resize: killed while it waits: all or nothing");
 		ok(consistent(), "resize: and everything accounted for");
 		resize(name, 0);

@@ -24,11 +24,13 @@ put 1 $TRACING/events/dax_color/enable
 put 1 "$region/create"
 name=$(<"$region/create")
 put $((4 << 20)) "$CLASS/$name/size"
-"$1" --hold "$name" &
+"$1" --pin "$name" &
+wait_for 10 traced fault "$name"
 sleep 0.5
+put 0 "$CLASS/$name/size"
+wait_for 10 traced quarantine 0x
 kill $!
 wait $! 2>/dev/null
-put 0 "$CLASS/$name/size"
 wait_for 10 traced release .
 put 0 $TRACING/events/dax_color/enable
 for event in create resize fault; do

@@ -100,6 +100,7 @@ START_TEST(every_key_of_the_configuration_is_read)
 
 	unit_assert_no_error(error);
 	ck_assert_int_eq(config->zero, DAXC_ZERO_NEVER);
+	ck_assert_int_eq(config->kernel, DAXC_KERNEL_MAINLINE);
 	ck_assert_uint_eq(config->wait_ms, 5000);
 	ck_assert_str_eq(config->qemu_conf, "/srv/libvirt/qemu.conf");
 	ck_assert_uint_eq(config->zero_rate, 4 * GIB);
@@ -254,7 +255,8 @@ START_TEST(mistakes_in_the_configuration_are_named)
 		/* keys */
 		{"[daxcolor]\nzeros = never\n",
 		 "[daxcolor] zeros: no such key; in this "
-		 "section there are zero, wait, qemu_conf, zero_rate, zero_threads, bad"},
+		 "section there are zero, kernel, wait, qemu_conf, zero_rate, "
+		 "zero_threads, bad"},
 		{"[tenant]\n", "[tenant]: no such section"},
 		{"[tenant ]\n", "[tenant ]: "},
 		{"[tenant a/b]\n", "[tenant a/b]: "},
@@ -271,6 +273,8 @@ START_TEST(mistakes_in_the_configuration_are_named)
 		/* values of [daxcolor] */
 		{"[daxcolor]\nzero = no\n", "zero: \"no\" is none of before-use, never"},
 		{"[daxcolor]\nzero =\n", "zero: \"\" is none of"},
+		{"[daxcolor]\nkernel = daxcolor\n",
+		 "kernel: \"daxcolor\" is none of auto, dax_color, mainline"},
 		{"[daxcolor]\nwait = 3601\n", "wait: the value \"3601\" is not a whole "
 					      "number from 0 to 3600"},
 		{"[daxcolor]\nwait = -1\n", "wait: the value \"-1\""},
@@ -597,7 +601,7 @@ START_TEST(the_manual_has_every_key)
 				      sections[i]);
 		}
 	}
-	ck_assert_uint_eq(n, 20);
+	ck_assert_uint_eq(n, 21);
 }
 END_TEST
 

@@ -236,6 +236,81 @@ START_TEST(a_module_may_be_built_in)
 }
 END_TEST
 
+/* Region @id is dax_color's. */
+static void put_own(guint id)
+{
+	g_autofree char *device = g_strdup_printf("/sys/class/dax/dax%u.0", id);
+	g_autofree char *node = g_strconcat(device, "/target_node", NULL);
+	g_autofree char *mark = g_strconcat(device, "/device/dax_region/geometry", NULL);
+
+	put(node, "1\n");
+	put(mark, "none\n");
+	put("/sys/module/dax_color/refcnt", "1\n");
+}
+
+static void take_bus(void)
+{
+	take(SEED "/target_node");
+	take(SEED);
+	take("/sys/module/device_dax/refcnt");
+	take("/sys/module/device_dax");
+}
+
+/* device_dax is not needed then. */
+START_TEST(all_memory_is_our_drivers)
+{
+	g_autoptr(GPtrArray) checks = NULL;
+
+	put_own(0);
+	take_bus();
+	checks = run(FALSE);
+	/* Its first instance is no seed for good. */
+	assert_only(checks, "cgroup-acl", DAXC_CHECK_BROKEN, "/dev/dax0.0");
+	ck_assert_str_eq(find(checks, "modules")->why, "dax_color is loaded");
+	ck_assert_str_eq(find(checks, "regions")->why, "1 dax region of dax_color");
+	ck_assert_str_eq(find(checks, "cache")->why, "direct-mapped");
+}
+END_TEST
+
+START_TEST(two_drivers_have_memory)
+{
+	g_autoptr(GPtrArray) checks = NULL;
+
+	put_own(3);
+	checks = run(FALSE);
+	ck_assert_int_eq(find(checks, "regions")->status, DAXC_CHECK_WARNING);
+	ck_assert_str_eq(find(checks, "regions")->why,
+			 "region 3 of dax_color is used; region 0 of mainline is not");
+	put("/daxcolor.conf", "[daxcolor]\nkernel = mainline\n");
+	assert_warning("regions",
+		       "region 0 of mainline is used; region 3 of dax_color is not");
+}
+END_TEST
+
+START_TEST(our_driver_is_wanted_and_has_none)
+{
+	g_autoptr(GPtrArray) checks = NULL;
+
+	put("/daxcolor.conf", "[daxcolor]\nkernel = dax_color\n");
+	checks = run(FALSE);
+	ck_assert_int_eq(find(checks, "modules")->status, DAXC_CHECK_BROKEN);
+	ck_assert_ptr_nonnull(strstr(find(checks, "modules")->why, "not loaded"));
+	ck_assert_int_eq(find(checks, "regions")->status, DAXC_CHECK_BROKEN);
+	ck_assert_ptr_nonnull(strstr(find(checks, "regions")->remedy, "dax-color-bind"));
+}
+END_TEST
+
+/* Of kernels before 5.1, and not ours. */
+START_TEST(other_devices_of_the_class_are_none)
+{
+	g_autoptr(GPtrArray) checks = NULL;
+
+	put("/sys/class/dax/dax7.0/device/dax_region/size", "1\n");
+	checks = run(FALSE);
+	ck_assert_str_eq(find(checks, "regions")->why, "1 dax region");
+}
+END_TEST
+
 START_TEST(no_region_for_want_of_reserved_memory)
 {
 	take(SEED "/target_node");
@@ -767,6 +842,10 @@ int main(void)
 	tcase_add_test(tcase, a_healthy_host_has_no_complaint);
 	tcase_add_test(tcase, a_module_that_is_not_loaded);
 	tcase_add_test(tcase, a_module_may_be_built_in);
+	tcase_add_test(tcase, all_memory_is_our_drivers);
+	tcase_add_test(tcase, two_drivers_have_memory);
+	tcase_add_test(tcase, our_driver_is_wanted_and_has_none);
+	tcase_add_test(tcase, other_devices_of_the_class_are_none);
 	tcase_add_test(tcase, no_region_for_want_of_reserved_memory);
 	tcase_add_test(tcase, no_region_though_memory_is_reserved);
 	tcase_add_test(tcase, kmem_has_taken_the_region);

@@ -22,7 +22,7 @@
  * @told: the geometry that it was told; colors is 0 before
  * @scrubs: how often it was asked to zero region 2
  * @owners: of instances, by name
- * @meddle: (nullable): what happens before an extent is given, once
+ * @meddle: (nullable): what happens while an extent is given, once
  */
 typedef struct Shim Shim;
 struct Shim {
@@ -117,16 +117,23 @@ static gboolean touches(const DaxcExtent *extent, guint64 granule)
 	       granule - extent->start < extent->size;
 }
 
+static void meddle(Shim *shim)
+{
+	void (*once)(Shim * shim) = shim->meddle;
+
+	shim->meddle = NULL;
+	if (once)
+		once(shim);
+}
+
 static gboolean shim_add_extent(DaxcKernel *kernel, const char *name,
 				const DaxcExtent *extent, GError **error)
 {
 	Shim *shim = shim_of(kernel);
-	void (*meddle)(Shim * shim) = shim->meddle;
+	gboolean pinned = touches(extent, shim->pinned);
 
-	shim->meddle = NULL;
-	if (meddle)
-		meddle(shim);
-	if (touches(extent, shim->pinned)) {
+	meddle(shim);
+	if (pinned) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY, "it is still pinned");
 		return FALSE;
 	}
@@ -359,12 +366,39 @@ START_TEST(what_is_pinned_is_left_out)
 }
 END_TEST
 
+static gboolean shim_is_elsewhere(DaxcKernel *kernel, const char *name)
+{
+	return TRUE;
+}
+
+/* The configuration was changed while a guest ran. */
+START_TEST(what_another_driver_has_stays)
+{
+	Fixture f = setup(FALSE);
+	Shim *shim = come_between(f.host);
+	g_autoptr(DaxcCarving) carving = carve_well(&f, 1, "red", 2 * GIB, 2);
+	g_autoptr(GError) error = NULL;
+
+	ck_assert(daxc_kernel_destroy(f.host->kernel, carving->instance, NULL));
+	shim->ops.is_elsewhere = shim_is_elsewhere;
+	ck_assert(daxc_host_recover(f.host, FALSE, NULL, NULL));
+	ck_assert_uint_eq(carvings(f.host), 1);
+	ck_assert(!daxc_host_release(f.host, carving->uuid, &error));
+	unit_assert_error(error, DAXC_ERROR_BUSY, "is not shim's");
+	ck_assert_uint_eq(carvings(f.host), 1);
+	shim->ops.is_elsewhere = NULL;
+	release(&f, carving);
+	ck_assert_uint_eq(carvings(f.host), 0);
+	teardown(&f);
+}
+END_TEST
+
 static void unpin(Shim *shim)
 {
 	shim->pinned = 0;
 }
 
-/* Between the plan and the kernel's answer, and behind our back. */
+/* Between the kernel's answer and our next question. */
 START_TEST(a_pin_that_ends_is_not_waited_for_in_vain)
 {
 	Fixture f = setup(FALSE);
@@ -538,6 +572,7 @@ END_TEST
 static void others_come_and_go(Shim *shim)
 {
 	Fixture other = *shim->fixture;
+	g_autoptr(GPtrArray) foreign = NULL;
 	g_autoptr(GPtrArray) report = NULL;
 
 	die_filling(&other, 2);
@@ -547,6 +582,8 @@ static void others_come_and_go(Shim *shim)
 	ck_assert(daxc_host_recover(other.host, FALSE, &report, NULL));
 	ck_assert_uint_eq(instances_made(other.host), 1);
 	ck_assert_uint_eq(carvings(other.host), 1);
+	foreign = daxc_host_foreign(other.host, NULL);
+	ck_assert_uint_eq(foreign->len, 0);
 	daxc_host_free(other.host);
 }
 
@@ -595,6 +632,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, the_kernel_is_told_whose_and_zeroes);
 	tcase_add_test(tests, what_is_pinned_is_left_out);
+	tcase_add_test(tests, what_another_driver_has_stays);
 	tcase_add_test(tests, a_pin_that_ends_is_not_waited_for_in_vain);
 	tcase_add_test(tests, what_has_failed_is_bad_and_replaced);
 	tcase_add_test(tests, the_kernel_scrubs);

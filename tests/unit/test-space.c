@@ -134,6 +134,7 @@ START_TEST(a_change_without_memory_changes_nothing)
 				 0);
 	ck_assert_int_eq(dcs_set(&space, BASE + 7 * UNIT, UNIT, DCS_CLEAN, NULL),
 			 -ENOMEM);
+	kernel_free_allocations = 0;
 	ck_assert_int_eq(dcs_reserve(&space, 1), -ENOMEM);
 	ck_assert_int_eq(dcs_at(&space, BASE + 7 * UNIT)->state, DCS_DIRTY);
 	ck_assert_uint_eq(space.sizes[DCS_CLEAN], UNIT);
@@ -603,7 +604,8 @@ START_TEST(without_memory_nothing_is_given)
 	struct dcs_space space = space_of("cHcHcHcHcHcHcHcHcHcHcHc", GiB);
 	struct dcg_geometry geometry = rotate(GiB, 2);
 	unsigned long of = 3;
-	struct dcs_ranges out, cut;
+	struct dcs_range all = {BASE, 23 * GiB};
+	struct dcs_ranges whole = {&all, 1, 1, 23 * GiB}, out, cut;
 	struct dce_extents *extents, *new;
 	guint tries = 0;
 
@@ -635,6 +637,14 @@ START_TEST(without_memory_nothing_is_given)
 		ck_assert_int_eq(dcs_find_colors(&space, 12, &geometry, &of, &out),
 				 i < 3 ? -ENOMEM : 0);
 		if (i < 3)
+			assert_empty(&out);
+	}
+	dcs_ranges_free(&out);
+	for (guint i = 0; i < 3; i++) {
+		kernel_free_allocations = i;
+		ck_assert_int_eq(dcs_collect(&space, &whole, DCS_CLEAN, &out),
+				 i < 2 ? -ENOMEM : 0);
+		if (i < 2)
 			assert_empty(&out);
 	}
 	dcs_ranges_free(&out);

@@ -610,7 +610,7 @@ static gboolean read_region(const Section *section, DaxcConfig *config, GError *
 }
 
 static const char *const daxcolor_keys[] = {
-	"zero", "wait", "qemu_conf", "zero_rate", "zero_threads", "bad", NULL,
+	"zero", "kernel", "wait", "qemu_conf", "zero_rate", "zero_threads", "bad", NULL,
 };
 static const char *const tenant_keys[] = {"zero", NULL};
 static const char *const cache_keys[] = {

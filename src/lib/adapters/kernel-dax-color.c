@@ -255,7 +255,18 @@ static gboolean dax_color_set_align(DaxcKernel *kernel, const char *name, guint6
 static gboolean dax_color_set_owner(DaxcKernel *kernel, const char *name,
 				    const char *owner, GError **error)
 {
-	return put(kernel, DAXC_STEP_OWNER, name, "owner", owner, error);
+	g_autofree char *has = NULL;
+
+	if (!put(kernel, DAXC_STEP_OWNER, name, "owner", owner, error))
+		return FALSE;
+	has = daxc_sysfs_read_instance(&dax_color_of(kernel)->sysfs, name, "owner",
+				       error);
+	if (!has || g_ascii_strcasecmp(has, owner) == 0)
+		return has != NULL;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+		    "the kernel was told that %s is %s's, and says %.64s", name, owner,
+		    has);
+	return FALSE;
 }
 
 static gboolean dax_color_add_extent(DaxcKernel *kernel, const char *name,

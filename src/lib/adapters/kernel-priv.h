@@ -101,6 +101,9 @@ gboolean daxc_sysfs_number(const char *text, guint64 max, guint64 *value);
 /* Whether there is any, without reading it. */
 gboolean daxc_sysfs_has_regions(const DaxcSysfs *sysfs);
 
+/* Returns: (transfer full) (element-type guint): ids of all regions, ascending. */
+GArray *daxc_sysfs_region_ids(const DaxcSysfs *sysfs);
+
 GPtrArray *daxc_sysfs_regions(const DaxcSysfs *sysfs, GError **error);
 GPtrArray *daxc_sysfs_instances(const DaxcSysfs *sysfs, GError **error);
 DaxcInstance *daxc_sysfs_instance(const DaxcSysfs *sysfs, const char *name,
@@ -114,7 +117,12 @@ gboolean daxc_sysfs_devno(const DaxcSysfs *sysfs, const char *name, guint *major
 char *daxc_sysfs_device(const DaxcSysfs *sysfs, const char *name);
 char *daxc_sysfs_region(const DaxcSysfs *sysfs, guint region, GError **error);
 
-/* Returns: (transfer full): an attribute of a region, without the newline at its end. */
+/* Returns: (transfer full): an attribute of an instance, without the newline at its
+ * end. */
+char *daxc_sysfs_read_instance(const DaxcSysfs *sysfs, const char *name,
+			       const char *attribute, GError **error);
+
+/* The same of a region. */
 char *daxc_sysfs_read(const DaxcSysfs *sysfs, guint region, const char *attribute,
 		      GError **error);
 

@@ -607,6 +607,20 @@ static GArray *take_region(GArray *names)
 	return taken;
 }
 
+GArray *daxc_sysfs_region_ids(const DaxcSysfs *sysfs)
+{
+	g_autoptr(GArray) names = list_names(sysfs, NULL);
+	GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint));
+
+	for (guint i = 0; names && i < names->len; i++) {
+		guint id = g_array_index(names, Name, i).region;
+
+		if (ids->len == 0 || g_array_index(ids, guint, ids->len - 1) != id)
+			g_array_append_val(ids, id);
+	}
+	return ids;
+}
+
 gboolean daxc_sysfs_has_regions(const DaxcSysfs *sysfs)
 {
 	g_autoptr(GArray) names = list_names(sysfs, NULL);
@@ -658,6 +672,14 @@ char *daxc_sysfs_region(const DaxcSysfs *sysfs, guint region, GError **error)
 char *daxc_sysfs_device(const DaxcSysfs *sysfs, const char *name)
 {
 	return device_dir(sysfs, name);
+}
+
+char *daxc_sysfs_read_instance(const DaxcSysfs *sysfs, const char *name,
+			       const char *attribute, GError **error)
+{
+	g_autofree char *dir = device_dir(sysfs, name);
+
+	return read_attribute(dir, attribute, error);
 }
 
 char *daxc_sysfs_read(const DaxcSysfs *sysfs, guint region, const char *attribute,

@@ -226,18 +226,22 @@ static const char *common_reason(int code)
 	return NULL;
 }
 
+static DaxcError error_of(const DaxcReason *found, int code)
+{
+	if (found)
+		return found->error;
+	return code == ENOSPC ? DAXC_ERROR_REFUSED : DAXC_ERROR_KERNEL;
+}
+
 gboolean daxc_kernel_refused_for(GError **error, const DaxcReason *reasons,
 				 DaxcKernelStep step, const char *what, int code)
 {
 	const DaxcReason *found = find_reason(reasons, step, code);
 	const char *reason = found ? found->reason : common_reason(code);
 
-	g_set_error(error, DAXC_ERROR,
-		    found	     ? found->error
-		    : code == ENOSPC ? DAXC_ERROR_REFUSED
-				     : DAXC_ERROR_KERNEL,
-		    "%s %s: %s%s%s%s", step_verb(step), what, reason ? reason : "",
-		    reason ? " (" : "", g_strerror(code), reason ? ")" : "");
+	g_set_error(error, DAXC_ERROR, (gint)error_of(found, code), "%s %s: %s%s%s%s",
+		    step_verb(step), what, reason ? reason : "", reason ? " (" : "",
+		    g_strerror(code), reason ? ")" : "");
 	return FALSE;
 }
 
@@ -353,7 +357,7 @@ static gint compare_regions(gconstpointer a, gconstpointer b)
 	return (one->id > two->id) - (one->id < two->id);
 }
 
-GPtrArray *daxc_kernel_regions(DaxcKernel *kernel, GError **error)
+static GPtrArray *read_regions(DaxcKernel *kernel, GError **error)
 {
 	g_autoptr(GPtrArray) regions = kernel->ops->regions(kernel, error);
 
@@ -370,6 +374,35 @@ GPtrArray *daxc_kernel_regions(DaxcKernel *kernel, GError **error)
 				return NULL;
 	}
 	return g_steal_pointer(&regions);
+}
+
+/* Attributes are read one by one, so a look without the ledger's lock can fall
+ * into a change by somebody else, and one at a kernel that zeroes by itself into its
+ * own. What does not pass in this time is no such. */
+#define LOOKS 10
+#define LOOK_AGAIN_US 20000
+
+static gboolean may_pass(guint look, const GError *error)
+{
+	if (look == LOOKS || !g_error_matches(error, DAXC_ERROR, DAXC_ERROR_KERNEL))
+		return FALSE;
+	g_usleep(LOOK_AGAIN_US);
+	return TRUE;
+}
+
+GPtrArray *daxc_kernel_regions(DaxcKernel *kernel, GError **error)
+{
+	for (guint look = 1;; look++) {
+		g_autoptr(GError) local = NULL;
+		GPtrArray *regions = read_regions(kernel, &local);
+
+		if (regions)
+			return regions;
+		if (daxc_kernel_zeroes(kernel) && may_pass(look, local))
+			continue;
+		g_propagate_error(error, g_steal_pointer(&local));
+		return NULL;
+	}
 }
 
 static DaxcRegion *find_region(const GPtrArray *regions, guint id)
@@ -564,7 +597,7 @@ static GPtrArray *list(DaxcKernel *kernel, const GPtrArray *regions, GError **er
 static gboolean try_look(DaxcKernel *kernel, GPtrArray **regions, GPtrArray **instances,
 			 GError **error)
 {
-	g_autoptr(GPtrArray) found = daxc_kernel_regions(kernel, error);
+	g_autoptr(GPtrArray) found = read_regions(kernel, error);
 
 	*instances = found ? list(kernel, found, error) : NULL;
 	if (!*instances)
@@ -572,11 +605,6 @@ static gboolean try_look(DaxcKernel *kernel, GPtrArray **regions, GPtrArray **in
 	*regions = g_steal_pointer(&found);
 	return TRUE;
 }
-
-/* Attributes are read one by one, so a look without the ledger's lock can fall
- * into a change by somebody else. What does not pass in this time is no such. */
-#define LOOKS 10
-#define LOOK_AGAIN_US 20000
 
 gboolean daxc_kernel_look(DaxcKernel *kernel, GPtrArray **regions, GPtrArray **instances,
 			  GError **error)
@@ -586,12 +614,10 @@ gboolean daxc_kernel_look(DaxcKernel *kernel, GPtrArray **regions, GPtrArray **i
 
 		if (try_look(kernel, regions, instances, &local))
 			return TRUE;
-		if (look == LOOKS ||
-		    !g_error_matches(local, DAXC_ERROR, DAXC_ERROR_KERNEL)) {
-			g_propagate_error(error, g_steal_pointer(&local));
-			return FALSE;
-		}
-		g_usleep(LOOK_AGAIN_US);
+		if (may_pass(look, local))
+			continue;
+		g_propagate_error(error, g_steal_pointer(&local));
+		return FALSE;
 	}
 }
 

@@ -44,8 +44,8 @@ typedef struct {
  * @driver: what DaxcInstance.driver is of an instance that can be mapped
  * @create: makes an instance of size 0 with no driver; its name in @name
  * @set_align: instance has size 0 and no driver
- * @set_owner: (nullable): whose colors its memory is; instance has size 0. @owner is a
- *   UUID. NULL: the kernel knows no owners
+ * @set_owner: (nullable): whose colors its memory is, read back; instance has size 0.
+ *   @owner is a UUID. NULL: the kernel knows no owners
  * @add_extent: appends one extent; refuses (EBUSY) while a driver is bound, even
  *   where the kernel would not
  * @clear: frees all extents (size 0)

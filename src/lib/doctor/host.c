@@ -264,8 +264,9 @@ static void check_foreign(Doctor *doctor, DaxcCheck *check)
 		const DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
 		g_autofree char *size = daxc_size_format(instance->size);
 
-		g_string_append_printf(names, "%s%s (%s)", i ? ", " : "", instance->name,
-				       size);
+		if (!daxc_is_being_filled(snapshot, instance->name, NULL))
+			g_string_append_printf(names, "%s%s (%s)", names->len ? ", " : "",
+					       instance->name, size);
 	}
 	if (names->len == 0) {
 		daxc_doctor_ok(check, "every instance is a carving");

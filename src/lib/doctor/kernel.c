@@ -7,21 +7,19 @@
 
 #include <daxcolor/size.h>
 
+#include "adapters/kernel-priv.h"
+
 #define MODPROBE_DIR "/etc/modprobe.d"
 #define MODPROBE_FILE MODPROBE_DIR "/daxcolor.conf"
 #define MODULES_LOAD_FILE "/etc/modules-load.d/daxcolor.conf"
 
-#define BUS "/sys/bus/dax/devices"
-#define CLASS "/sys/class/dax"
-
-/* Calls @found for each instance in @list: "daxR.N", driver or NULL. */
+/* Calls @found for each instance on the dax bus: "daxR.N", driver or NULL. */
 typedef void (*InstanceFound)(const char *name, guint region, const char *driver,
 			      gpointer data);
 
-static void each_instance_in(const Doctor *doctor, const char *list, InstanceFound found,
-			     gpointer data)
+static void each_instance(const Doctor *doctor, InstanceFound found, gpointer data)
 {
-	g_autofree char *path = daxc_doctor_path(doctor, list);
+	g_autofree char *path = daxc_doctor_path(doctor, DAXC_BUS_DEVICES);
 	g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
 	const char *name;
 
@@ -35,11 +33,6 @@ static void each_instance_in(const Doctor *doctor, const char *list, InstanceFou
 		if (sscanf(name, "dax%u.%u%c", &region, &number, &rest) == 2)
 			found(name, region, driver, data);
 	}
-}
-
-static void each_instance(const Doctor *doctor, InstanceFound found, gpointer data)
-{
-	each_instance_in(doctor, BUS, found, data);
 }
 
 static gint by_number(gconstpointer a, gconstpointer b)
@@ -60,19 +53,20 @@ static void note_region(const char *name, guint region, const char *driver, gpoi
 	g_array_append_val(regions, region);
 }
 
-static GArray *regions_in(const Doctor *doctor, const char *list)
+static GArray *regions_on_bus(const Doctor *doctor)
 {
 	GArray *regions = g_array_new(FALSE, FALSE, sizeof(guint));
 
-	each_instance_in(doctor, list, note_region, regions);
+	each_instance(doctor, note_region, regions);
 	g_array_sort(regions, by_number);
 	return regions;
 }
 
 void daxc_doctor_find_regions(Doctor *doctor)
 {
-	GArray *bus = regions_in(doctor, BUS);
-	GArray *class = regions_in(doctor, CLASS);
+	const DaxcSysfs own = {doctor->root, DAXC_SYSFS_DAX_COLOR};
+	GArray *bus = regions_on_bus(doctor);
+	GArray *class = daxc_sysfs_region_ids(&own);
 
 	doctor->dax_color = doctor->choice == DAXC_KERNEL_DAX_COLOR ||
 			    (doctor->choice == DAXC_KERNEL_AUTO && class->len > 0);
@@ -333,8 +327,10 @@ static gboolean fix_boot(Doctor *doctor, GError **error)
 
 static gint node_of_region(const Doctor *doctor, guint region)
 {
-	g_autofree char *path = g_strdup_printf(
-		"%s/dax%u.0/%s", doctor->dax_color ? CLASS : BUS, region, "target_node");
+	g_autofree char *path =
+		g_strdup_printf("%s/dax%u.0/%s",
+				doctor->dax_color ? DAXC_CLASS_DEVICES : DAXC_BUS_DEVICES,
+				region, "target_node");
 	g_autofree char *text = daxc_doctor_text(doctor, path);
 	guint64 node;
 

@@ -518,9 +518,11 @@ static void say_pinned(const Pins *pins, GError **error)
 static gboolean may_plan_again(DaxcHost *host, Pins *pins, guint denied_before,
 			       const GError *failure)
 {
-	if (g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_MEMORY) ||
-	    pins->denied->len > denied_before)
+	if (pins->denied->len > denied_before)
 		return TRUE;
+	/* Found by us, and noted: the kernel names what it denies. */
+	if (g_error_matches(failure, DAXC_ERROR, DAXC_ERROR_MEMORY))
+		return !daxc_kernel_zeroes(host->kernel);
 	return wait_for_pins(host, pins, failure);
 }
 
@@ -537,12 +539,11 @@ static GPtrArray *carve(DaxcHost *host, const DaxcRequest *request, Pins *pins,
 
 		if (makings && make(host, makings, pins->denied, &failure))
 			return carvings_of(makings);
-		if (makings) {
-			again = may_plan_again(host, pins, before, failure);
-			again = undo(host, request->uuid, &failure) && again;
-		} else {
+		if (makings)
+			again = undo(host, request->uuid, &failure) &&
+				may_plan_again(host, pins, before, failure);
+		else
 			again = wait_for_pins(host, pins, failure);
-		}
 		if (again)
 			continue;
 		say_pinned(pins, &failure);

@@ -255,7 +255,8 @@ GPtrArray *daxc_host_foreign(DaxcHost *host, GError **error)
 	for (guint i = 0; i < snapshot->unknown->len; i++) {
 		DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
 
-		if (g_ptr_array_find(snapshot->instances, instance, &index))
+		if (!daxc_is_being_filled(snapshot, instance->name, NULL) &&
+		    g_ptr_array_find(snapshot->instances, instance, &index))
 			g_ptr_array_add(foreign, g_ptr_array_steal_index(
 							 snapshot->instances, index));
 	}

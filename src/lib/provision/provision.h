@@ -94,6 +94,12 @@ gboolean daxc_instance_touches(const DaxcInstance *instance, guint64 start, guin
  * being taken back has its first ones only, but at least one. */
 gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *instance);
 
+/* Whether an instance that may be empty is one that somebody alive is giving memory to:
+ * where the kernel zeroes what it gives, that takes a while. Not that of domain @uuid
+ * (nullable). */
+gboolean daxc_is_being_filled(const DaxcSnapshot *snapshot, const char *name,
+			      const char *uuid);
+
 /* A seed that holds nothing, or still all of its region, and that nobody uses. */
 gboolean daxc_is_idle_seed(const GPtrArray *regions, const DaxcInstance *instance);
 

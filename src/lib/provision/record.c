@@ -80,6 +80,20 @@ gboolean daxc_carving_matches(const DaxcCarving *carving, const DaxcInstance *in
 	return TRUE;
 }
 
+gboolean daxc_is_being_filled(const DaxcSnapshot *snapshot, const char *name,
+			      const char *uuid)
+{
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
+
+		if (g_strcmp0(carving->instance, name) == 0 &&
+		    carving->state == DAXC_CARVING_INTENT &&
+		    g_strcmp0(carving->uuid, uuid) != 0 && daxc_maker_lives(carving))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 gboolean daxc_instance_touches(const DaxcInstance *instance, guint64 start, guint64 size)
 {
 	for (guint i = 0; i < instance->extents->len; i++) {

@@ -52,28 +52,15 @@ gboolean daxc_take_back(DaxcHost *host, const DaxcCarving *carving,
 	return daxc_ledger_remove(host->ledger, carving->id, DAXC_GRANULE_DIRTY, error);
 }
 
-/* Where memory is zeroed while it is given, an instance is empty for as long as that
- * takes. */
-static gboolean is_being_filled(const DaxcSnapshot *snapshot, const char *uuid,
-				const char *name)
-{
-	for (guint i = 0; i < snapshot->carvings->len; i++) {
-		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
-
-		if (g_strcmp0(carving->instance, name) == 0 &&
-		    carving->state == DAXC_CARVING_INTENT &&
-		    strcmp(carving->uuid, uuid) != 0 && daxc_maker_lives(carving))
-			return TRUE;
-	}
-	return FALSE;
-}
-
 /* An instance between its creation and its first extent cannot be told from
  * one that an administrator is just making; it holds nothing, and is only
- * looked for where @carving was left half made. */
+ * looked for where @carving was left half made. Of one that was whole and that
+ * somebody has emptied, the name is known. */
 static gboolean sweep_empty(DaxcHost *host, const DaxcSnapshot *snapshot,
 			    const DaxcCarving *carving, GPtrArray *report, GError **error)
 {
+	const char *only = carving->state == DAXC_CARVING_ACTIVE ? carving->instance
+								 : NULL;
 	guint region = carving->plan->region;
 
 	for (guint i = 0; i < snapshot->unknown->len; i++) {
@@ -81,11 +68,12 @@ static gboolean sweep_empty(DaxcHost *host, const DaxcSnapshot *snapshot,
 
 		if (instance->region != region || instance->size != 0 ||
 		    instance->driver || instance->seed ||
-		    is_being_filled(snapshot, carving->uuid, instance->name))
+		    (only && strcmp(only, instance->name) != 0) ||
+		    daxc_is_being_filled(snapshot, instance->name, carving->uuid))
 			continue;
 		if (!daxc_kernel_destroy(host->kernel, instance->name, error))
 			return FALSE;
-		daxc_report(report, "%s: empty, left by an interrupted carving: deleted",
+		daxc_report(report, "%s: empty, left by a carving: deleted",
 			    instance->name);
 	}
 	return TRUE;
@@ -105,12 +93,34 @@ static gboolean sweep_unfinished(DaxcHost *host, const DaxcCarving *carving,
 	return now && sweep_empty(host, now, carving, NULL, error);
 }
 
+/* It is there, but another kernel driver's: what we look at says nothing of it, and a
+ * guest may well be running on it. */
+static gboolean is_elsewhere(DaxcHost *host, const DaxcCarving *carving)
+{
+	return carving->instance &&
+	       daxc_kernel_is_elsewhere(host->kernel, carving->instance);
+}
+
+static gboolean refuse_elsewhere(DaxcHost *host, const DaxcCarving *carving,
+				 GError **error)
+{
+	g_autofree char *who = daxc_carving_describe(carving);
+
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
+		    "%s: its instance %s is not %s's: see kernel = in daxcolor.conf, and "
+		    "`daxcolor doctor`",
+		    who, carving->instance, daxc_kernel_name(host->kernel));
+	return FALSE;
+}
+
 gboolean daxc_take_back_seen(DaxcHost *host, const DaxcCarving *carving, const char *name,
 			     GError **error)
 {
 	g_autoptr(DaxcInstance) instance = NULL;
 	g_autofree char *who = NULL;
 
+	if (!name && is_elsewhere(host, carving))
+		return refuse_elsewhere(host, carving, error);
 	if (!name)
 		return sweep_unfinished(host, carving, error) &&
 		       daxc_take_back(host, carving, NULL, error);
@@ -161,8 +171,7 @@ static gboolean undo_record(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 			    daxc_carving_state_name(carving->state),
 			    instance ? "was interrupted" : "has no instance any more");
 		daxc_run_nudge_scrubber(host);
-		return instance || carving->state == DAXC_CARVING_ACTIVE ||
-		       sweep_empty(host, snapshot, carving, report, error);
+		return instance || sweep_empty(host, snapshot, carving, report, error);
 	}
 	if (g_error_matches(stuck, DAXC_ERROR, DAXC_ERROR_LEDGER)) {
 		g_propagate_error(error, g_steal_pointer(&stuck));
@@ -172,21 +181,6 @@ static gboolean undo_record(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 	daxc_report(report, "%s; it stays %s", stuck->message,
 		    daxc_carving_state_name(carving->state));
 	return TRUE;
-}
-
-/* Its region is there, but another kernel driver's: what we look at says nothing of it,
- * and a guest may well be running on it. */
-static gboolean is_elsewhere(DaxcHost *host, const DaxcSnapshot *snapshot,
-			     const DaxcCarving *carving)
-{
-	for (guint i = 0; i < snapshot->regions->len; i++) {
-		const DaxcRegion *region = g_ptr_array_index(snapshot->regions, i);
-
-		if (region->id == carving->plan->region)
-			return FALSE;
-	}
-	return carving->instance &&
-	       daxc_kernel_is_elsewhere(host->kernel, carving->instance);
 }
 
 static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint index,
@@ -199,7 +193,7 @@ static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 		return follow_name(host, carving, instance, report, error);
 	if (carving->state != DAXC_CARVING_ACTIVE && daxc_maker_lives(carving))
 		return TRUE;
-	if (!instance && is_elsewhere(host, snapshot, carving))
+	if (!instance && is_elsewhere(host, carving))
 		return TRUE;
 	return undo_record(host, snapshot, index, report, error);
 }

@@ -163,7 +163,11 @@ undone "that"
 mkdir -p "${CONFIG%/*}"
 [ ! -e "$CONFIG" ] || cp -p "$CONFIG" /tmp/config
 printf '[daxcolor]\nzero = never\n' >"$CONFIG"
-check "zeroing that is off is found" finds zeroing-off
+if [ -n "$ZERO_NEVER_LEAKS" ]; then
+  check "zeroing that is off is found" finds zeroing-off
+else
+  check "zeroing of ours that is off: the kernel's is enough" silent
+fi
 printf '[daxcolor]\n' >"$CONFIG"
 chmod 0666 "$CONFIG"
 check "a configuration that others can write is found" finds configuration-writable
@@ -195,7 +199,7 @@ undone "that"
 # instance of mainline is bound again whose node was open, 6.12 panics as that node goes.
 kill -STOP "$(domain_pid blue)"
 unbind "$blue"
-check "an instance taken from under its guest is found" finds "$TAKEN_AWAY_IS"
+check "an instance taken from under its guest is found" finds "${TAKEN_AWAY_IS[@]}"
 kill -KILL "$(domain_pid blue)"
 check "when that guest has ended, the other stays" wait_domain blue 'shut off' 60
 wait_for 30 silent

@@ -28,11 +28,12 @@ case $DAXCOLOR_BACKEND in
     # Root can make instances that are misaligned, or on another's color.
     readonly KERNEL_REFUSES=''
     # An instance that is taken from under its guest is there, but not bound any more.
-    readonly TAKEN_AWAY_IS=carving-not-enabled
+    readonly TAKEN_AWAY_IS=(carving-not-enabled)
     ;;
   dax_color)
     readonly DEVICES=/sys/class/dax REGION_DIR=/sys/bus/platform/devices/hmem.0/dax_region
-    readonly ZERO_NEVER_LEAKS='' KERNEL_REFUSES=yes TAKEN_AWAY_IS=carving-instance-gone
+    readonly ZERO_NEVER_LEAKS='' KERNEL_REFUSES=yes
+    readonly TAKEN_AWAY_IS=(carving-instance-gone node-stray process-unexplained)
     ;;
   *) vm_die "there is no backend $DAXCOLOR_BACKEND" ;;
 esac
