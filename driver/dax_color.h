@@ -360,6 +360,7 @@ void dc_blocks_put(struct dc_region *region, u64 start, u64 size);
  * Nobody has struct pages for @extents any more, nor can have them until dc_blocks_unlend().
  * -EBUSY: something else is in the same blocks.
  */
+int dc_blocks_may_lend(const struct dc_region *region, const struct dce_extents *extents);
 int dc_blocks_lend(struct dc_region *region, const struct dce_extents *extents);
 int dc_blocks_unlend(struct dc_region *region, const struct dce_extents *extents,
 		     unsigned long align);

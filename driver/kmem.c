@@ -685,22 +685,27 @@ static int dc_check_instance(struct dc_instance *instance)
 	return dc_check_extents(instance, extents);
 }
 
-static int dc_check_pins(struct dc_kmem *kmem)
+/* Those who are in the way, in the region's memory or with pages of it. */
+static int dc_check_others(struct dc_kmem *kmem)
 {
 	struct dc_region *region = kmem->instance->region;
-	bool pinned = false;
+	const struct dce_extents *extents = kmem->extents;
+	const char *why = NULL;
 	u32 i;
 
 	mutex_lock(&region->lock);
-	for (i = 0; i < kmem->extents->nr && !pinned; i++)
-		pinned = dc_pages_pinned(region, kmem->extents->list[i].start,
-					 kmem->extents->list[i].size);
-	for (i = 0; i < kmem->extents->nr && !pinned; i++)
-		dc_pages_forget(region, kmem->extents->list[i].start, kmem->extents->list[i].size);
+	if (dc_blocks_may_lend(region, extents))
+		why = "another instance has memory in the same GiB";
+	for (i = 0; i < extents->nr && !why; i++) {
+		if (dc_pages_pinned(region, extents->list[i].start, extents->list[i].size))
+			why = "somebody has it pinned";
+	}
+	for (i = 0; i < extents->nr && !why; i++)
+		dc_pages_forget(region, extents->list[i].start, extents->list[i].size);
 	mutex_unlock(&region->lock);
-	if (pinned)
-		dev_warn(&kmem->instance->dev, "not system RAM: somebody has it pinned\n");
-	return pinned ? -EBUSY : 0;
+	if (why)
+		dev_warn(&kmem->instance->dev, "not system RAM: %s\n", why);
+	return why ? -EBUSY : 0;
 }
 
 /* ---- there and back; with dc_instance.lock and dc_lending ---- */
@@ -819,9 +824,6 @@ static int dc_lend_blocks(struct dc_kmem *kmem)
 	mutex_lock(&region->lock);
 	err = region->dying ? -ENXIO : dc_blocks_lend(region, kmem->extents);
 	mutex_unlock(&region->lock);
-	if (err == -EBUSY)
-		dev_warn(&kmem->instance->dev,
-			 "not system RAM: another instance has memory in the same GiB\n");
 	kmem->lent = !err;
 	return err;
 }
@@ -852,7 +854,7 @@ static int dc_prepare(struct dc_kmem *kmem, const char *type, bool force)
 	int err = dc_check_node(kmem);
 
 	if (!err)
-		err = dc_check_pins(kmem);
+		err = dc_check_others(kmem);
 	if (!err)
 		err = dc_callback_get(kmem);
 	if (err)

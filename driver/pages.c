@@ -281,7 +281,7 @@ static void dc_blocks_unnote(struct dc_region *region, const struct dce_extent *
 	}
 }
 
-int dc_blocks_lend(struct dc_region *region, const struct dce_extents *extents)
+int dc_blocks_may_lend(const struct dc_region *region, const struct dce_extents *extents)
 {
 	u32 i;
 
@@ -289,6 +289,16 @@ int dc_blocks_lend(struct dc_region *region, const struct dce_extents *extents)
 		if (!dc_blocks_are_own(region, extents, &extents->list[i]))
 			return -EBUSY;
 	}
+	return 0;
+}
+
+int dc_blocks_lend(struct dc_region *region, const struct dce_extents *extents)
+{
+	int err = dc_blocks_may_lend(region, extents);
+	u32 i;
+
+	if (err)
+		return err;
 	for (i = 0; i < extents->nr; i++)
 		dc_blocks_put(region, extents->list[i].start, extents->list[i].size);
 	for (i = 0; i < extents->nr; i++)
