@@ -44,7 +44,7 @@ static void put_instance(const Tree *root, const char *name, const char *size)
 		const char *text;
 	} attributes[] = {
 		{"size", size},		{"align", "2097152\n"}, {"dev", "509:3\n"},
-		{"target_node", "1\n"}, {"owner", ""},		{"mapping", ""},
+		{"target_node", "1\n"}, {"owner", RED "\n"},	{"mapping", ""},
 	};
 	g_autofree char *device = g_strdup_printf(DEVICE "dax/%s/device", name);
 
@@ -128,6 +128,7 @@ START_TEST(a_usual_tree_is_read)
 	ck_assert(instance->seed && !instance->driver && instance->major == 0);
 	instance = instances->pdata[1];
 	ck_assert(!instance->seed);
+	ck_assert_str_eq(instance->owner, RED);
 	ck_assert_str_eq(instance->driver, daxc_kernel_driver(kernel));
 	ck_assert_uint_eq(instance->major, 509);
 	ck_assert_uint_eq(instance->extents->len, 2);
@@ -193,6 +194,26 @@ START_TEST(numbers_that_are_none)
 	for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
 		for (gsize k = 0; k < G_N_ELEMENTS(texts); k++)
 			assert_bad(numbers[i], texts[k], FALSE);
+}
+END_TEST
+
+START_TEST(owners_that_are_none)
+{
+	static const char *const texts[] = {"", "\n", "red\n", RED RED "\n", RED " \n"};
+	g_autoptr(Tree) root = tree_usual();
+	g_autoptr(DaxcKernel) kernel = open_tree(root);
+	g_autoptr(DaxcInstance) nobody = NULL;
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(GError) error = NULL;
+
+		put(root, DEVICE "dax/dax0.1/owner", texts[i]);
+		ck_assert_ptr_null(daxc_kernel_instance(kernel, "dax0.1", &error));
+		unit_assert_error(error, DAXC_ERROR_KERNEL, "owner");
+	}
+	put(root, DEVICE "dax/dax0.1/owner", "00000000-0000-0000-0000-000000000000\n");
+	nobody = daxc_kernel_instance(kernel, "dax0.1", NULL);
+	ck_assert_ptr_null(nobody->owner);
 }
 END_TEST
 
@@ -346,6 +367,7 @@ START_TEST(what_is_written)
 
 	ck_assert(kernel->ops->add_extent(kernel, "dax0.0", &extent, &error));
 	assert_text(root, DEVICE "dax/dax0.0/mapping", "0x180000000-0x1bfffffff");
+	put(root, DEVICE "dax/dax0.0/owner", "");
 	ck_assert(kernel->ops->set_owner(kernel, "dax0.0", RED, &error));
 	assert_text(root, DEVICE "dax/dax0.0/owner", RED);
 	put(root, DEVICE "dax/dax0.1/owner", "0123456789012345678901234567890123456789");
@@ -418,6 +440,7 @@ int main(void)
 	tcase_add_test(tests, the_kernel_says_which_is_the_seed);
 	tcase_add_test(tests, a_host_without_it);
 	tcase_add_test(tests, numbers_that_are_none);
+	tcase_add_test(tests, owners_that_are_none);
 	tcase_add_test(tests, sizes_that_cannot_be);
 	tcase_add_test(tests, what_instances_have_is_not_available);
 	tcase_add_test(tests, a_geometry_is_compared);

@@ -63,9 +63,11 @@ static GPtrArray *shim_regions(DaxcKernel *kernel, GError **error)
 	return regions;
 }
 
-static DaxcInstance *as_ours(DaxcInstance *instance)
+static DaxcInstance *as_ours(const Shim *shim, DaxcInstance *instance)
 {
 	if (instance && instance->size > 0) {
+		instance->owner =
+			g_strdup(g_hash_table_lookup(shim->owners, instance->name));
 		instance->driver = g_strdup("dax_color");
 		instance->major = 509;
 	}
@@ -78,7 +80,7 @@ static GPtrArray *shim_instances(DaxcKernel *kernel, GError **error)
 	GPtrArray *instances = shim->sim->ops->instances(shim->sim, error);
 
 	for (guint i = 0; instances && i < instances->len; i++)
-		as_ours(g_ptr_array_index(instances, i));
+		as_ours(shim, g_ptr_array_index(instances, i));
 	return instances;
 }
 
@@ -86,7 +88,7 @@ static DaxcInstance *shim_instance(DaxcKernel *kernel, const char *name, GError 
 {
 	Shim *shim = shim_of(kernel);
 
-	return as_ours(shim->sim->ops->instance(shim->sim, name, error));
+	return as_ours(shim, shim->sim->ops->instance(shim->sim, name, error));
 }
 
 static gboolean shim_create(DaxcKernel *kernel, guint region, char **name, GError **error)
@@ -232,6 +234,14 @@ static GPtrArray *shim_holders(DaxcKernel *kernel, const char *name, GError **er
 	return shim->sim->ops->holders(shim->sim, name, error);
 }
 
+static GPtrArray *shim_processes(DaxcKernel *kernel, const GPtrArray *instances,
+				 GError **error)
+{
+	Shim *shim = shim_of(kernel);
+
+	return shim->sim->ops->processes(shim->sim, instances, error);
+}
+
 static void shim_free(DaxcKernel *kernel)
 {
 	Shim *shim = shim_of(kernel);
@@ -266,6 +276,7 @@ static Shim *come_between(DaxcHost *host)
 		.set_geometry = shim_set_geometry,
 		.claims = shim_claims,
 		.holders = shim_holders,
+		.processes = shim_processes,
 	};
 	shim->kernel.ops = &shim->ops;
 	shim->owners = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
@@ -362,6 +373,35 @@ START_TEST(what_is_pinned_is_left_out)
 	g_clear_pointer(&red, daxc_carving_free);
 	red = carve_well(&f, 3, "green", 3 * GIB, 2);
 	ck_assert(has(red, START));
+	teardown(&f);
+}
+END_TEST
+
+static gboolean finds_owner(const Fixture *f)
+{
+	g_autoptr(DaxcAudit) audit = daxc_host_audit(f->host, NULL, NULL);
+
+	ck_assert_ptr_nonnull(audit);
+	for (guint i = 0; i < audit->breaches->len; i++) {
+		const DaxcBreach *breach = g_ptr_array_index(audit->breaches, i);
+
+		if (strcmp(breach->code, "owner-differs") == 0)
+			return TRUE;
+	}
+	return FALSE;
+}
+
+START_TEST(an_audit_asks_the_kernel_whose_colors_they_are)
+{
+	Fixture f = setup(FALSE);
+	Shim *shim = come_between(f.host);
+	g_autoptr(DaxcCarving) carving = carve_well(&f, 1, "red", 2 * GIB, 2);
+
+	ck_assert(!finds_owner(&f));
+	shim_set_owner(f.host->kernel, carving->instance,
+		       "0f0f0f0f-0000-4000-8000-00000000000a", NULL);
+	ck_assert(finds_owner(&f));
+	g_hash_table_remove(shim->owners, carving->instance);
 	teardown(&f);
 }
 END_TEST
@@ -632,6 +672,7 @@ int main(void)
 	tcase_set_timeout(tests, 60);
 	tcase_add_test(tests, the_kernel_is_told_whose_and_zeroes);
 	tcase_add_test(tests, what_is_pinned_is_left_out);
+	tcase_add_test(tests, an_audit_asks_the_kernel_whose_colors_they_are);
 	tcase_add_test(tests, what_another_driver_has_stays);
 	tcase_add_test(tests, a_pin_that_ends_is_not_waited_for_in_vain);
 	tcase_add_test(tests, what_has_failed_is_bad_and_replaced);

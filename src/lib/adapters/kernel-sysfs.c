@@ -288,13 +288,37 @@ static gboolean read_seed(const DaxcSysfs *sysfs, DaxcInstance *instance, GError
 	return seed != NULL;
 }
 
+#define NOBODY "00000000-0000-0000-0000-000000000000"
+
+static gboolean read_owner(const DaxcSysfs *sysfs, const char *dir,
+			   DaxcInstance *instance, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_autofree char *path = NULL;
+
+	if (sysfs->kind == DAXC_SYSFS_MAINLINE)
+		return TRUE;
+	text = read_attribute(dir, "owner", error);
+	if (!text)
+		return FALSE;
+	if (g_uuid_string_is_valid(text)) {
+		instance->owner = strcmp(text, NOBODY) == 0 ? NULL
+							    : g_ascii_strdown(text, -1);
+		return TRUE;
+	}
+	path = g_build_filename(dir, "owner", NULL);
+	return bad_attribute(error, path, text, "no UUID");
+}
+
 static gboolean read_instance(const DaxcSysfs *sysfs, const char *dir,
 			      DaxcInstance *instance, GError **error)
 {
 	if (!read_number(dir, "size", G_MAXUINT64, &instance->size, error) ||
 	    !read_number(dir, "align", G_MAXUINT64, &instance->align, error) ||
 	    !read_use(sysfs, dir, instance, error) ||
-	    !read_seed(sysfs, instance, error) || !read_extents(dir, instance, error))
+	    !read_seed(sysfs, instance, error) ||
+	    !read_owner(sysfs, dir, instance, error) ||
+	    !read_extents(dir, instance, error))
 		return FALSE;
 	if (daxc_extents_size(instance->extents) != instance->size) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,

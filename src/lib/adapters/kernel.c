@@ -37,6 +37,7 @@ DaxcInstance *daxc_instance_copy(const DaxcInstance *instance)
 
 	copy->name = g_strdup(instance->name);
 	copy->driver = g_strdup(instance->driver);
+	copy->owner = g_strdup(instance->owner);
 	copy->extents = g_array_copy(instance->extents);
 	return copy;
 }

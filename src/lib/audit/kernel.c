@@ -11,6 +11,7 @@
 #include <daxcolor/size.h>
 
 #include "adapters/kernel-priv.h"
+#include "core/owner.h"
 
 static char *name_of(const DaxcAuditInstance *row)
 {
@@ -211,6 +212,28 @@ static void judge_driver(DaxcLook *look, const DaxcAuditInstance *row)
 			"only when it takes the instance back");
 }
 
+/* Where the kernel keeps colors apart it has to know for whom. */
+static void judge_owner(DaxcLook *look, const DaxcAuditInstance *row)
+{
+	const char *owner = row->instance->owner;
+	g_autofree char *expected = NULL;
+
+	if (!(daxc_kernel_guarantees(look->host->kernel) & DAXC_GUARANTEE_COLORS) ||
+	    !row->carving || !daxc_is_of_guest(row->carving))
+		return;
+	expected = daxc_owner_uuid(row->carving->tenant);
+	if (g_strcmp0(owner, expected) == 0)
+		return;
+	daxc_look_breach(
+		look, "owner-differs", name_of(row),
+		g_strdup_printf("it is tenant %s's, who is %s for the kernel; the kernel "
+				"keeps its colors for %s, and would give them to that "
+				"one, too",
+				row->carving->tenant, expected,
+				owner ? owner : "nobody by name"),
+		"stop the guest and start it again; find out who made the instance");
+}
+
 static void judge_unexplained(DaxcLook *look, const DaxcAuditInstance *row)
 {
 	g_autofree char *colors = NULL;
@@ -243,6 +266,7 @@ void daxc_look_instances(DaxcLook *look)
 			continue;
 		judge_align(look, row);
 		judge_driver(look, row);
+		judge_owner(look, row);
 	}
 }
 

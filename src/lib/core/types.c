@@ -14,6 +14,7 @@ void daxc_instance_free(DaxcInstance *instance)
 	g_free(instance->name);
 	g_clear_pointer(&instance->extents, g_array_unref);
 	g_free(instance->driver);
+	g_free(instance->owner);
 	g_free(instance);
 }
 

@@ -60,6 +60,8 @@ typedef struct {
  *   when that kernel driver has made it and it has memory
  * @major, @minor: of its character device; 0, 0 while it cannot be mapped
  * @seed: the kernel made it with the region, and it cannot be deleted
+ * @owner: (nullable): UUID of whoever the kernel keeps its colors for, in lower case;
+ *   NULL when it keeps none, or for nobody by name
  */
 typedef struct {
 	char *name;
@@ -71,6 +73,7 @@ typedef struct {
 	guint major;
 	guint minor;
 	gboolean seed;
+	char *owner;
 } DaxcInstance;
 
 void daxc_region_free(DaxcRegion *region);
