@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Persistent data of type blob: a thousand objects through detaching and attaching, and, in parts that scripts
- * put together (blobs.sh), through reloading the module, kexec, and a reset while one of them is replaced;
- * images that are not what they seem to be.
+ * Persistent data of type blob: a thousand objects through detaching and attaching, and,
+ * in parts that scripts put together (blobs.sh), through reloading the module, kexec, and
+ * a reset while one of them is replaced; images that are not what they seem to be.
  */
 #include "dax.h"
 #include "kmem.h"
@@ -33,15 +33,18 @@ static int store_open(const char *name)
 	return open(path, O_RDWR | O_CLOEXEC);
 }
 
-static int object_do(int fd, unsigned long command, struct dax_color_blob *object, const char *name)
+static int object_do(int fd, unsigned long command, struct dax_color_blob *object,
+		     const char *name)
 {
 	snprintf(object->name, sizeof(object->name), "%s", name);
 	return ioctl(fd, command, object) ? errno : 0;
 }
 
-static int object_put(int fd, const char *name, const void *data, size_t size, unsigned int flags)
+static int object_put(int fd, const char *name, const void *data, size_t size,
+		      unsigned int flags)
 {
-	struct dax_color_blob object = {.data = (uintptr_t)data, .size = size, .flags = flags};
+	struct dax_color_blob object = {
+		.data = (uintptr_t)data, .size = size, .flags = flags};
 
 	return object_do(fd, DAX_COLOR_BLOB_PUT, &object, name);
 }
@@ -131,7 +134,8 @@ static bool has_objects(int fd, const char *when)
 		snprintf(name, sizeof(name), "object %u", i);
 		right += has_object(fd, name, i, size_of(i));
 	}
-	return ok(right == OBJECTS, "blobs: %u of %u are what they were: %s", right, OBJECTS, when);
+	return ok(right == OBJECTS, "blobs: %u of %u are what they were: %s", right,
+		  OBJECTS, when);
 }
 
 static unsigned int listed(int fd)
@@ -161,25 +165,36 @@ static void interface(int fd)
 	char text[16] = "";
 	size_t size = 2;
 
-	ok_errno(ENOENT, object_get(fd, "none", text, &size), "blobs: GET of what is not there");
+	ok_errno(ENOENT, object_get(fd, "none", text, &size),
+		 "blobs: GET of what is not there");
 	ok_errno(ENOENT, object_delete(fd, "none"), "blobs: DELETE of what is not there");
 	ok_errno(EINVAL, object_put(fd, "", "x", 1, 0), "blobs: PUT without a name");
 	ok_errno(EINVAL, object_put(fd, "a/b", "x", 1, 0), "blobs: PUT with a slash");
-	ok_errno(EINVAL, object_put(fd, "a", "x", 1, 8), "blobs: PUT with an unknown flag");
-	ok_errno(EFBIG, object_put(fd, "a", "x", DAX_COLOR_BLOB_MOST + 1, 0), "blobs: PUT of too much");
-	ok_errno(EFAULT, object_put(fd, "a", (void *)8, 10000, 0), "blobs: PUT of what cannot be read");
+	ok_errno(EINVAL, object_put(fd, "a", "x", 1, 8),
+		 "blobs: PUT with an unknown flag");
+	ok_errno(EFBIG, object_put(fd, "a", "x", DAX_COLOR_BLOB_MOST + 1, 0),
+		 "blobs: PUT of too much");
+	ok_errno(EFAULT, object_put(fd, "a", (void *)8, 10000, 0),
+		 "blobs: PUT of what cannot be read");
 	ok_errno(0, object_put(fd, "a", "first", 5, 0), "blobs: PUT");
-	ok_errno(EEXIST, object_put(fd, "a", "second", 6, DAX_COLOR_BLOB_NEW), "blobs: PUT of a new one that is not");
+	ok_errno(EEXIST, object_put(fd, "a", "second", 6, DAX_COLOR_BLOB_NEW),
+		 "blobs: PUT of a new one that is not");
 	size = 2;
-	ok_errno(ERANGE, object_get(fd, "a", text, &size), "blobs: GET with too little room");
+	ok_errno(ERANGE, object_get(fd, "a", text, &size),
+		 "blobs: GET with too little room");
 	ok(size == 5, "blobs: which says how much it takes");
-	ok_errno(EFAULT, object_get(fd, "a", (void *)8, &size), "blobs: GET to where it cannot be written");
+	ok_errno(EFAULT, object_get(fd, "a", (void *)8, &size),
+		 "blobs: GET to where it cannot be written");
 	ok_errno(0, object_put(fd, "a", "second", 6, 0), "blobs: PUT instead");
 	size = sizeof(text);
-	ok(object_get(fd, "a", text, &size) == 0 && size == 6 && memcmp(text, "second", 6) == 0, "blobs: GET");
+	ok(object_get(fd, "a", text, &size) == 0 && size == 6 &&
+		   memcmp(text, "second", 6) == 0,
+	   "blobs: GET");
 	ok_errno(0, object_delete(fd, "a"), "blobs: DELETE");
-	ok_errno(ENOTTY, ioctl(fd, _IO(0xdc, 77)) ? errno : 0, "blobs: an ioctl that is none");
-	ok(memcmp(&before, &(struct dax_color_blob_info){0}, 8) == 0 && store_info(fd).pages == before.pages,
+	ok_errno(ENOTTY, ioctl(fd, _IO(0xdc, 77)) ? errno : 0,
+		 "blobs: an ioctl that is none");
+	ok(memcmp(&before, &(struct dax_color_blob_info){0}, 8) == 0 &&
+		   store_info(fd).pages == before.pages,
 	   "blobs: no page is lost");
 }
 
@@ -195,7 +210,8 @@ static int attach(const char *name, const char *mode)
 
 static void detach(const char *name, int fd)
 {
-	ok_errno(EBUSY, kmem_mode(name, "devdax"), "blobs: not detached while it is open");
+	ok_errno(EBUSY, kmem_mode(name, "devdax"),
+		 "blobs: not detached while it is open");
 	close(fd);
 	ok_errno(0, kmem_mode(name, "devdax"), "blobs: detached");
 	ok(store_open(name) < 0 && errno == ENOENT, "blobs: then there is no device");
@@ -218,7 +234,8 @@ void test_blobs(void)
 	has_objects(fd, "attached again, offline");
 	kmem_set_blocks("online_movable");
 	has_objects(fd, "online");
-	ok(listed(fd) == OBJECTS && store_info(fd).objects == OBJECTS, "blobs: all are listed still");
+	ok(listed(fd) == OBJECTS && store_info(fd).objects == OBJECTS,
+	   "blobs: all are listed still");
 	detach(name, fd);
 	kmem_drop(name);
 }
@@ -243,7 +260,8 @@ static int adopt(char name[NAME_SIZE])
 		die("no instance");
 	ok_errno(ENODATA, instance_put(name, "adopt", "0x%" PRIx64, region.start + GIB),
 		 "blobs: nothing is adopted where there is nothing");
-	ok_errno(0, instance_put(name, "adopt", "0x%" PRIx64, region.start), "blobs: what is there is adopted");
+	ok_errno(0, instance_put(name, "adopt", "0x%" PRIx64, region.start),
+		 "blobs: what is there is adopted");
 	ok(instance_number(name, "size") == GIB, "blobs: all of it");
 	ok(open_instance(name) < 0 && errno == EBUSY, "blobs: and cannot be mapped");
 	return attach(name, "kmem-persist");
@@ -292,7 +310,8 @@ void test_blobs_replaced(void)
 	int fd = adopt(name);
 
 	has_objects(fd, "after a reset");
-	ok_errno(0, object_get(fd, "victim", got, &size), "blobs: what was being replaced is there");
+	ok_errno(0, object_get(fd, "victim", got, &size),
+		 "blobs: what was being replaced is there");
 	expected = (uint64_t *)data_of(got[0], VICTIM_SIZE);
 	expected[0] = got[0];
 	ok(size == VICTIM_SIZE && memcmp(got, expected, size) == 0,
@@ -350,7 +369,8 @@ static void image(const char *directory, const char *file)
 		if (code != EBADMSG)
 			ok_errno(EEXIST, kmem_mode(name, "kmem-persist eighth"),
 				 "images: %s, as another type", file);
-		ok(kmem_still_has(name, bytes, size), "images: %s: nothing is overwritten", file);
+		ok(kmem_still_has(name, bytes, size),
+		   "images: %s: nothing is overwritten", file);
 	} else {
 		ok_errno(0, kmem_mode(name, "devdax"), "images: %s: detached", file);
 	}

@@ -43,7 +43,7 @@ may_complain() {
 for part in "${parts[@]}"; do
   started=$SECONDS
   if [ -x "$here/$part.sh" ]; then
-    "$here/$part.sh" "$program"
+    "$here/$part.sh" "$program" "$@"
   else
     run_part "$part" "$@"
   fi || failures=$((failures + 1))

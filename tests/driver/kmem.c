@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Instances as system RAM, with and without persistent data: what is refused, what the node then has, and
- * that persistent pages are what they were after all that happens to the rest. With the module
- * dax_color_eighth loaded (tests/driver/eighth), in a region that is the only memory of its node.
+ * Instances as system RAM, with and without persistent data: what is refused, what the
+ * node then has, and that persistent pages are what they were after all that happens to
+ * the rest. With the module eighth loaded (tests/driver/modules), in a region
+ * that is the only memory of its node.
  */
 #include "dax.h"
 #include "kmem.h"
@@ -21,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EIGHTH "/sys/module/dax_color_eighth/parameters/"
+#define EIGHTH "/sys/module/eighth/parameters/"
 #define PAGE UINT64_C(4096)
 #define MPOL_PREFERRED 1
 
@@ -39,7 +40,8 @@ static uint64_t node_memory(const char *what)
 	uint64_t kib = 0;
 	FILE *file;
 
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/meminfo", kmem_node());
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/meminfo",
+		 kmem_node());
 	file = fopen(path, "r");
 	if (!file)
 		return 0;
@@ -57,7 +59,8 @@ static int set_block(const char *block, const char *state)
 {
 	char path[320];
 
-	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/%s/state", kmem_node(), block);
+	snprintf(path, sizeof(path), "/sys/devices/system/node/node%u/%s/state",
+		 kmem_node(), block);
 	return put(path, state, strlen(state));
 }
 
@@ -140,7 +143,7 @@ static unsigned int eighth_count(const char *parameter)
 
 static unsigned int users_of_eighth(void)
 {
-	char *text = get("/sys/module/dax_color_eighth/refcnt");
+	char *text = get("/sys/module/eighth/refcnt");
 	unsigned int count = strtoul(text, NULL, 10);
 
 	free(text);
@@ -171,13 +174,19 @@ bool kmem_still_has(const char *name, const void *bytes, size_t size)
 
 static void refused_words(const char *name)
 {
-	static const char *const wrong[] = {"\n", "ram", "kmem blob", "kmem force force", "devdax force",
+	static const char *const wrong[] = {"\n",
+					    "ram",
+					    "kmem blob",
+					    "kmem force force",
+					    "devdax force",
 					    "kmem-persist a/b",
-					    "kmem-persist Blob", "kmem-persist blob now",
+					    "kmem-persist Blob",
+					    "kmem-persist blob now",
 					    "kmem-persist blob force more"};
 
 	for (unsigned int i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
-		ok_errno(EINVAL, kmem_mode(name, wrong[i]), "kmem: \"%s\" is no mode", wrong[i]);
+		ok_errno(EINVAL, kmem_mode(name, wrong[i]), "kmem: \"%s\" is no mode",
+			 wrong[i]);
 	ok(shows(name, "mode", "devdax"), "kmem: it is devdax still");
 }
 
@@ -192,7 +201,8 @@ static void refused_in_use(const char *name)
 	close(fd);
 	memory = map_all(name, size);
 	ok_errno(EBUSY, kmem_mode(name, "kmem"), "kmem: refused while it is mapped");
-	/* Not in the first page, which would then be taken for something that must stay. */
+	/* Not in the first page, which would then be taken for something that must stay.
+	 */
 	memory[PAGE] = 1;
 	piece = (struct iovec){memory + PAGE, PAGE};
 	if (pipe(pipes) || vmsplice(pipes[1], &piece, 1, 0) != 4096)
@@ -208,11 +218,15 @@ static void refused_layouts(void)
 	char small[NAME_SIZE], first[NAME_SIZE], second[NAME_SIZE];
 
 	make(small, 2 * MIB, 4 * MIB);
-	ok_errno(EINVAL, kmem_mode(small, "kmem"), "kmem: refused where there is no whole memory block");
+	ok_errno(EINVAL, kmem_mode(small, "kmem"),
+		 "kmem: refused where there is no whole memory block");
 	kmem_drop(small);
-	make_of(first, 2 * MIB, (const struct extent[]){{.start = 0, .size = 128 * MIB}, {}});
-	make_of(second, 2 * MIB, (const struct extent[]){{.start = 512 * MIB, .size = 128 * MIB}, {}});
-	ok_errno(EBUSY, kmem_mode(first, "kmem"), "kmem: refused where another has memory in the same GiB");
+	make_of(first, 2 * MIB,
+		(const struct extent[]){{.start = 0, .size = 128 * MIB}, {}});
+	make_of(second, 2 * MIB,
+		(const struct extent[]){{.start = 512 * MIB, .size = 128 * MIB}, {}});
+	ok_errno(EBUSY, kmem_mode(first, "kmem"),
+		 "kmem: refused where another has memory in the same GiB");
 	kmem_drop(second);
 	ok_errno(0, kmem_mode(first, "kmem"), "kmem: taken when the other is gone");
 	ok_errno(EBUSY, create(second) ?: add(second, 512 * MIB, 128 * MIB),
@@ -231,19 +245,24 @@ static void refused_for_the_node(const char *name)
 	ok_errno(0, kmem_mode(name, "kmem"), "kmem: the node's first memory");
 	ok_errno(ENOTUNIQ, kmem_mode(other, "kmem-persist eighth"),
 		 "kmem: persistent data only where the node has no other memory");
-	ok_errno(0, kmem_mode(other, "kmem"), "kmem: without them there can be two instances");
+	ok_errno(0, kmem_mode(other, "kmem"),
+		 "kmem: without them there can be two instances");
 	ok_errno(0, kmem_mode(other, "devdax"), "kmem: one of the two back");
 	ok_errno(0, kmem_mode(name, "devdax"), "kmem: the other one");
-	ok_errno(0, kmem_mode(other, "kmem-persist eighth"), "kmem: persistent data alone on the node");
-	ok_errno(ENOTUNIQ, kmem_mode(name, "kmem"), "kmem: nobody beside persistent data");
+	ok_errno(0, kmem_mode(other, "kmem-persist eighth"),
+		 "kmem: persistent data alone on the node");
+	ok_errno(ENOTUNIQ, kmem_mode(name, "kmem"),
+		 "kmem: nobody beside persistent data");
 	ok_errno(0, kmem_mode(other, "devdax"), "kmem: back");
 	kmem_drop(other);
 }
 
 static void refused_for_the_callback(const char *name)
 {
-	ok_errno(0, eighth("command", "callback 1"), "kmem: another driver takes the callback");
-	ok_errno(EBUSY, kmem_mode(name, "kmem"), "kmem: refused while another has the callback");
+	ok_errno(0, eighth("command", "callback 1"),
+		 "kmem: another driver takes the callback");
+	ok_errno(EBUSY, kmem_mode(name, "kmem"),
+		 "kmem: refused while another has the callback");
 	ok_errno(0, eighth("command", "callback 0"), "kmem: it gives it back");
 	ok_errno(0, kmem_mode(name, "kmem"), "kmem: taken then");
 	ok_errno(EINVAL, eighth("command", "callback 1"), "kmem: and is ours");
@@ -257,7 +276,8 @@ static void refused_while_it_is(const char *name)
 {
 	ok_errno(0, kmem_mode(name, "kmem"), "kmem: system RAM");
 	ok_errno(0, kmem_mode(name, "kmem"), "kmem: the same once more is no change");
-	ok_errno(EBUSY, kmem_mode(name, "kmem-persist eighth"), "kmem: from one mode to the other by devdax only");
+	ok_errno(EBUSY, kmem_mode(name, "kmem-persist eighth"),
+		 "kmem: from one mode to the other by devdax only");
 	ok_errno(EBUSY, resize(name, 2 * GIB), "kmem: no growth");
 	ok_errno(EBUSY, resize(name, 0), "kmem: not freed");
 	ok_errno(EBUSY, add(name, 2 * GIB, GIB), "kmem: no further extent");
@@ -280,22 +300,28 @@ static void refusals(void)
 	refused_while_it_is(name);
 	refused_for_the_callback(name);
 	refused_for_the_node(name);
-	ok_errno(ENODATA, kmem_mode(name, "kmem-persist"), "kmem: unformatted memory wants a type");
-	ok_errno(ENOENT, kmem_mode(name, "kmem-persist nobody"), "kmem: no plug-in of that name");
-	ok(shows(name, "mode", "devdax") && shows(name, "persist_type", ""), "kmem: nothing came of all that");
+	ok_errno(ENODATA, kmem_mode(name, "kmem-persist"),
+		 "kmem: unformatted memory wants a type");
+	ok_errno(ENOENT, kmem_mode(name, "kmem-persist nobody"),
+		 "kmem: no plug-in of that name");
+	ok(shows(name, "mode", "devdax") && shows(name, "persist_type", ""),
+	   "kmem: nothing came of all that");
 	kmem_drop(name);
 	refused_layouts();
 }
 
 /* ---- what the host wrote is not read by others ---- */
 
-/* Writes to memory, as much as is told, of the node as long as it has some. Returns where. */
+/* Writes to memory, as much as is told, of the node as long as it has some. Returns
+ * where. */
 static char *hog(uint64_t size)
 {
 	unsigned long nodes = 1UL << kmem_node();
-	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (memory == MAP_FAILED || syscall(SYS_mbind, memory, size, MPOL_PREFERRED, &nodes, 64UL, 0))
+	if (memory == MAP_FAILED ||
+	    syscall(SYS_mbind, memory, size, MPOL_PREFERRED, &nodes, 64UL, 0))
 		die("memory of node %u: %s", kmem_node(), strerror(errno));
 	for (uint64_t at = 0; at < size; at += PAGE)
 		memset(memory + at, 0x5a, 64);
@@ -325,7 +351,8 @@ static void leaves_nothing(void)
 
 static bool intact(const char *when)
 {
-	return ok_errno(0, eighth("command", "check"), "kmem: every eighth page is what it was: %s", when);
+	return ok_errno(0, eighth("command", "check"),
+			"kmem: every eighth page is what it was: %s", when);
 }
 
 static void exhaust(void)
@@ -334,7 +361,8 @@ static void exhaust(void)
 	char *memory = hog(size);
 	uint64_t left = node_memory("MemFree");
 
-	ok(left < 32 * MIB, "kmem: the node's memory is exhausted, %" PRIu64 " KiB are left", left / KIB);
+	ok(left < 32 * MIB,
+	   "kmem: the node's memory is exhausted, %" PRIu64 " KiB are left", left / KIB);
 	intact("the rest is full");
 	munmap(memory, size);
 }
@@ -344,12 +372,14 @@ static void more_and_less(void)
 	uint64_t before = node_memory("MemTotal");
 
 	ok_errno(0, eighth("command", "alloc 1000"), "kmem: a plug-in allocates");
-	ok(node_memory("MemTotal") == before - 1000 * PAGE, "kmem: which the node has less then");
+	ok(node_memory("MemTotal") == before - 1000 * PAGE,
+	   "kmem: which the node has less then");
 	intact("with 1000 pages more");
 	ok_errno(0, eighth("command", "free"), "kmem: it frees them");
 	ok(node_memory("MemTotal") == before, "kmem: the node has them again");
 	eighth("command", "alloc 1000000");
-	ok(eighth_count("allocated") > GIB / PAGE * 3 / 4, "kmem: it can have nearly all there is");
+	ok(eighth_count("allocated") > GIB / PAGE * 3 / 4,
+	   "kmem: it can have nearly all there is");
 	intact("with all it can get");
 	ok_errno(0, eighth("command", "free"), "kmem: and frees all of it");
 	ok(node_memory("MemTotal") == before, "kmem: nothing is lost");
@@ -358,7 +388,8 @@ static void more_and_less(void)
 static void cleanup_refuses(const char *name)
 {
 	eighth("fail", "cleanup");
-	ok_errno(EBUSY, kmem_mode(name, "devdax"), "kmem: what a plug-in refuses does not happen");
+	ok_errno(EBUSY, kmem_mode(name, "devdax"),
+		 "kmem: what a plug-in refuses does not happen");
 	eighth("fail", "");
 	ok(shows(name, "mode", "kmem-persist") && node_memory("MemTotal") == GIB / 8 * 7,
 	   "kmem: all of it is as before");
@@ -370,16 +401,21 @@ static void eighths(void)
 	char name[NAME_SIZE];
 
 	make(name, 2 * MIB, GIB);
-	ok_errno(0, kmem_mode(name, "kmem-persist eighth"), "kmem: 1 GiB, every eighth page persistent");
+	ok_errno(0, kmem_mode(name, "kmem-persist eighth"),
+		 "kmem: 1 GiB, every eighth page persistent");
 	ok(shows(name, "persist_type", "eighth"), "kmem: of that type");
-	ok_errno(0, eighth("command", "alloc 100"), "kmem: a plug-in allocates while all is offline");
+	ok_errno(0, eighth("command", "alloc 100"),
+		 "kmem: a plug-in allocates while all is offline");
 	ok(kmem_set_blocks("online_kernel") == 0, "kmem: online");
-	ok(node_memory("MemTotal") == GIB / 8 * 7 - 100 * PAGE, "kmem: exactly the rest is the node's memory");
+	ok(node_memory("MemTotal") == GIB / 8 * 7 - 100 * PAGE,
+	   "kmem: exactly the rest is the node's memory");
 	ok(node_memory("MemFree") > GIB / 8 * 7 - 16 * MIB, "kmem: which is free");
 	ok_errno(0, eighth("command", "free"), "kmem: it frees them online");
-	ok(node_memory("MemTotal") == GIB / 8 * 7, "kmem: exactly seven eighths are the node's memory");
+	ok(node_memory("MemTotal") == GIB / 8 * 7,
+	   "kmem: exactly seven eighths are the node's memory");
 	ok(users_of_eighth() == 1, "kmem: the plug-in's module is in use");
-	ok_errno(EBUSY, eighth("command", "unregister"), "kmem: the plug-in in use is not unregistered");
+	ok_errno(EBUSY, eighth("command", "unregister"),
+		 "kmem: the plug-in in use is not unregistered");
 	exhaust();
 	more_and_less();
 	cleanup_refuses(name);
@@ -387,11 +423,14 @@ static void eighths(void)
 	intact("offline");
 	ok_errno(0, kmem_mode(name, "devdax"), "kmem: detached");
 	ok(users_of_eighth() == 0, "kmem: the plug-in's module is free");
-	ok(open_instance(name) < 0 && errno == EBUSY, "kmem: nobody opens what holds persistent data");
+	ok(open_instance(name) < 0 && errno == EBUSY,
+	   "kmem: nobody opens what holds persistent data");
 	ok_errno(EBUSY, resize(name, 2 * GIB), "kmem: nor makes it larger");
 	ok_errno(EEXIST, kmem_mode(name, "kmem"), "kmem: nor makes them system RAM");
-	ok_errno(EEXIST, kmem_mode(name, "kmem-persist blob"), "kmem: nor of another type");
-	ok_errno(0, kmem_mode(name, "kmem-persist"), "kmem: attached again, by what its superblock says");
+	ok_errno(EEXIST, kmem_mode(name, "kmem-persist blob"),
+		 "kmem: nor of another type");
+	ok_errno(0, kmem_mode(name, "kmem-persist"),
+		 "kmem: attached again, by what its superblock says");
 	intact("attached again");
 	ok(eighth_count("formats") == 1, "kmem: it was formatted once");
 	ok(kmem_set_blocks("online_movable") == 0, "kmem: online, movable");
@@ -410,19 +449,24 @@ static void failures_leave_nothing(void)
 		static const char *const what[] = {"format", "probe", "start"};
 
 		eighth("fail", what[i]);
-		ok_errno(EIO, kmem_mode(name, "kmem-persist eighth force"), "kmem: its %s fails", what[i]);
+		ok_errno(EIO, kmem_mode(name, "kmem-persist eighth force"),
+			 "kmem: its %s fails", what[i]);
 		eighth("fail", "");
-		ok(shows(name, "mode", "devdax") && users_of_eighth() == 0 && node_memory("MemTotal") == 0,
+		ok(shows(name, "mode", "devdax") && users_of_eighth() == 0 &&
+			   node_memory("MemTotal") == 0,
 		   "kmem: and leaves nothing in use (%s)", what[i]);
 		ok_errno(0, eighth("command", "callback 1"), "kmem: nor the callback");
 		ok_errno(0, eighth("command", "callback 0"), "kmem: which is given back");
 		/* After a format that failed there is no superblock. */
 		if (i == 0)
-			ok_errno(ENODATA, kmem_mode(name, "kmem-persist"), "kmem: it is unformatted");
+			ok_errno(ENODATA, kmem_mode(name, "kmem-persist"),
+				 "kmem: it is unformatted");
 	}
-	ok_errno(0, kmem_mode(name, "kmem-persist"), "kmem: what was formatted can be attached");
+	ok_errno(0, kmem_mode(name, "kmem-persist"),
+		 "kmem: what was formatted can be attached");
 	ok_errno(0, kmem_mode(name, "devdax"), "kmem: and detached");
-	ok_errno(0, kmem_mode(name, "kmem force"), "kmem: by force it is system RAM without them");
+	ok_errno(0, kmem_mode(name, "kmem force"),
+		 "kmem: by force it is system RAM without them");
 	ok_errno(0, kmem_mode(name, "devdax"), "kmem: and detached");
 	ok(shows(name, "persist_type", ""), "kmem: then it holds none");
 	fd = open_instance(name);
@@ -487,7 +531,8 @@ static void on_and_off(void)
 		kmem_set_blocks("online_movable");
 		right += node_memory("MemTotal") == GIB / 8 * 7;
 	}
-	ok(offline == rounds, "kmem: offline %u times of %u while memory is used", offline, rounds);
+	ok(offline == rounds, "kmem: offline %u times of %u while memory is used",
+	   offline, rounds);
 	ok(right == 2 * rounds, "kmem: each time every page is there, and right");
 	ok_errno(0, kmem_mode(name, "devdax"), "kmem: detached while memory is used");
 	ok_errno(0, kmem_mode(name, "kmem-persist"), "kmem: and attached");

@@ -8,7 +8,8 @@
 
 /* The region's. */
 unsigned int kmem_node(void);
-/* "offline", "online_kernel" or "online_movable" to all memory blocks of the node; how many refused. */
+/* "offline", "online_kernel" or "online_movable" to all memory blocks of the node; how
+ * many refused. */
 unsigned int kmem_set_blocks(const char *state);
 void kmem_drop(const char *name);
 int kmem_mode(const char *name, const char *mode);

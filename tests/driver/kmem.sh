@@ -24,7 +24,7 @@ part "$@" blobs
 part "$@" images
 part "$@" blobs-write
 # Takes the region from the driver with all that is in it.
-rmmod dax_color_eighth
+rmmod eighth
 unbind_all
 same "the module is free" 0 "$(cat /sys/module/dax_color/refcnt)"
 unload_driver

@@ -57,7 +57,7 @@ unbind_all() {
 
 # load_eighth PROGRAM: the plug-in that was built with it.
 load_eighth() {
-  insmod "${1%/tests/driver/*}/driver/$(uname -r)/eighth/dax_color_eighth.ko" || vm_die "no dax_color_eighth"
+  insmod "${1%/tests/driver/*}/driver/$(uname -r)/tests/eighth.ko" || vm_die "no eighth.ko"
 }
 
 # On the disk, whose file system takes O_DIRECT; the root's does not.

@@ -20,8 +20,9 @@ static void spoil(BlobMemory *memory, const guint8 *data, size_t size)
 
 		memcpy(&value, data + 4, 4);
 		if (data[1] & 1)
-			value = blob_memory_reference(memory, value % (PAGES + 2), page,
-						      word - offsetof(struct dcb_table, places) / 8);
+			value = blob_memory_reference(
+				memory, value % (PAGES + 2), page,
+				word - offsetof(struct dcb_table, places) / 8);
 		if (data[1] & 2)
 			value = -value;
 		memcpy(memory->seen + page * DCB_PAGE + word * 8, &value, 8);

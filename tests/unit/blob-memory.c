@@ -23,7 +23,8 @@ static void *page_at(struct dcb_store *store, u64 index)
 
 	/* Nobody may ask for what is not the store's. */
 	if (index == 0 || index >= store->pages)
-		g_error("page %lu is asked for, of %lu", (gulong)index, (gulong)store->pages);
+		g_error("page %lu is asked for, of %lu", (gulong)index,
+			(gulong)store->pages);
 	return memory->seen + index * DCB_PAGE;
 }
 
@@ -195,10 +196,9 @@ void blob_memory_seal(BlobMemory *memory, guint64 page)
 		node->checksum = 0;
 		node->checksum = crc32_le(~0U, (const guint8 *)node, sizeof(*node));
 	} else if (table->magic == DCB_TABLE_MAGIC) {
-		table->checksum = crc32_le(
-			crc32_le(~0U, (const guint8 *)table,
-				 offsetof(struct dcb_table, checksum)),
-			memory->store.id, DCB_ID_SIZE);
+		table->checksum = crc32_le(crc32_le(~0U, (const guint8 *)table,
+						    offsetof(struct dcb_table, checksum)),
+					   memory->store.id, DCB_ID_SIZE);
 	}
 }
 

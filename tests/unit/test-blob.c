@@ -82,7 +82,12 @@ END_TEST
 
 START_TEST(names_are_checked)
 {
-	static const char *const wrong[] = {"", "a/b", "/", "a\n", "\177",
+	static const char *const wrong[] = {
+		"",
+		"a/b",
+		"/",
+		"a\n",
+		"\177",
 		"0123456789012345678901234567890123456789012345678901234567890123"};
 	g_autoptr(BlobMemory) memory = blob_memory_new(PAGES);
 	g_autofree char *longest = g_strndup(wrong[5], 63);
@@ -99,7 +104,8 @@ END_TEST
 START_TEST(the_table_grows_and_is_listed)
 {
 	g_autoptr(BlobMemory) memory = blob_memory_new(4096);
-	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	g_autoptr(GHashTable)
+		seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	struct dcb_object object;
 	u64 cursor = 0;
 
@@ -150,7 +156,7 @@ static void create(BlobMemory *memory)
 	put(memory, "new", 2, 3 * DCB_PAGE + 5);
 }
 
-static void delete(BlobMemory *memory)
+static void delete (BlobMemory *memory)
 {
 	ck_assert_int_eq(dcb_delete(&memory->store, "object"), 0);
 }
@@ -185,14 +191,15 @@ static gboolean is_as(BlobMemory *memory, const guint *seeds)
 		g_autofree guint8 *data = NULL;
 		gsize size;
 
-		if (seeds[i] == 0 ? blob_get(memory, names[i], &data, &size) != -ENOENT :
-				    !holds(memory, names[i], seeds[i], 3 * DCB_PAGE + 5))
+		if (seeds[i] == 0 ? blob_get(memory, names[i], &data, &size) != -ENOENT
+				  : !holds(memory, names[i], seeds[i], 3 * DCB_PAGE + 5))
 			return FALSE;
 	}
 	return TRUE;
 }
 
-/* Power cut before the write or fence number @at. Returns: the change was over before that. */
+/* Power cut before the write or fence number @at. Returns: the change was over before
+ * that. */
 static gboolean survives(guint which, guint at, GRand *random, guint *news)
 {
 	g_autoptr(BlobMemory) memory = blob_memory_new(changes[which].full ? 2048 : 64);
@@ -210,8 +217,8 @@ static gboolean survives(guint which, guint at, GRand *random, guint *news)
 		over = TRUE;
 	}
 	blob_memory_cut(memory, random);
-	ck_assert_msg(blob_memory_open(memory) == 0, "%s, cut at %u: %s", changes[which].name, at,
-		      memory->store.why);
+	ck_assert_msg(blob_memory_open(memory) == 0, "%s, cut at %u: %s",
+		      changes[which].name, at, memory->store.why);
 	ck_assert(holds(memory, "other", 7, 2 * DCB_PAGE));
 	if (is_as(memory, changes[which].new))
 		++*news;
@@ -296,9 +303,11 @@ static guint64 page_of_node(BlobMemory *memory, const struct dcb_node *node)
 EVIL(no_table, table_of(memory)->magic = 1)
 EVIL(bad_table_sum, table_of(memory)->checksum ^= 1)
 EVIL(other_store, table_of(memory)->id[0] ^= 1; blob_memory_seal(memory, DCB_FIRST_TABLE))
-EVIL(table_number, table_of(memory)->number = 1; blob_memory_seal(memory, DCB_FIRST_TABLE))
+EVIL(table_number, table_of(memory)->number = 1;
+     blob_memory_seal(memory, DCB_FIRST_TABLE))
 EVIL(table_self, table_of(memory)->self = 2; blob_memory_seal(memory, DCB_FIRST_TABLE))
-EVIL(table_version, table_of(memory)->version = 2; blob_memory_seal(memory, DCB_FIRST_TABLE))
+EVIL(table_version, table_of(memory)->version = 2;
+     blob_memory_seal(memory, DCB_FIRST_TABLE))
 EVIL(bad_reference, table_of(memory)->places[1] ^= 1)
 EVIL(moved_reference, table_of(memory)->places[9] = table_of(memory)->places[1])
 EVIL(truncated_table, refer(memory, DCB_PLACES, memory->store.pages + 5))
@@ -329,7 +338,7 @@ EVIL_NODE(data_is_node, node->pages[1] = node->self)
 
 #define IMAGE(what, text)                                                                \
 	{                                                                                \
-		#what, what, text                                                        \
+#what, what, text                                                        \
 	}
 
 static const struct {
@@ -393,8 +402,8 @@ START_TEST(evil_images_are_refused)
 	err = blob_memory_open(memory);
 	ck_assert_msg(err == (images[_i].spoil == table_version ? -EOPNOTSUPP : -EBADMSG),
 		      "%s: %d", images[_i].name, err);
-	ck_assert_msg(memory->store.why && strstr(memory->store.why, images[_i].why), "%s: %s",
-		      images[_i].name, memory->store.why);
+	ck_assert_msg(memory->store.why && strstr(memory->store.why, images[_i].why),
+		      "%s: %s", images[_i].name, memory->store.why);
 	ck_assert_mem_eq(memory->seen, before, size);
 }
 END_TEST
@@ -449,13 +458,16 @@ START_TEST(random_damage_is_survived)
 	for (guint round = 0; round < rounds; round++) {
 		memcpy(memory->seen, good, size);
 		for (guint i = g_rand_int_range(random, 1, 4); i > 0; i--) {
-			guint64 page = g_rand_boolean(random) ? node : 1 + g_rand_int(random) % 63;
+			guint64 page = g_rand_boolean(random)
+					       ? node
+					       : 1 + g_rand_int(random) % 63;
 			guint at = g_rand_int_range(random, 0, 20) * 8;
 			guint64 value = g_rand_int(random);
 
 			if (g_rand_boolean(random))
 				value %= 70;
-			memcpy(memory->seen + page * DCB_PAGE + at, &value, sizeof(value));
+			memcpy(memory->seen + page * DCB_PAGE + at, &value,
+			       sizeof(value));
 			blob_memory_seal(memory, page);
 		}
 		judge(memory);
@@ -505,7 +517,8 @@ START_TEST(random_changes_agree_with_the_model)
 		which = g_rand_int_range(random, 0, G_N_ELEMENTS(known));
 		name[0] = 'a' + which;
 		if (known[which].seed)
-			ck_assert(holds(memory, name, known[which].seed, known[which].size));
+			ck_assert(holds(memory, name, known[which].seed,
+					known[which].size));
 	}
 	ck_assert_uint_gt(full, 0);
 }
@@ -529,8 +542,9 @@ static struct dcp_super super_of(guint64 generation)
 	return super;
 }
 
-static enum dcp_verdict judge_super(const struct dcp_super *first, const struct dcp_super *second,
-				    guint64 *generation, const char **why)
+static enum dcp_verdict judge_super(const struct dcp_super *first,
+				    const struct dcp_super *second, guint64 *generation,
+				    const char **why)
 {
 	struct dcp_super slots[DCP_SLOTS] = {}, super;
 	enum dcp_verdict verdict;
@@ -610,7 +624,8 @@ START_TEST(superblocks_that_are_not_sound_are_damaged)
 	super.checksum = dcp_checksum(&super);
 	ck_assert_msg(judge_super(&super, NULL, &generation, &why) == DCP_DAMAGED, "%s",
 		      bad_supers[_i].what);
-	ck_assert_msg(strstr(why, bad_supers[_i].why), "%s: %s", bad_supers[_i].what, why);
+	ck_assert_msg(strstr(why, bad_supers[_i].why), "%s: %s", bad_supers[_i].what,
+		      why);
 }
 END_TEST
 
@@ -705,7 +720,8 @@ static char *path_of(const char *directory, guint which)
 	return g_strdup_printf("%s/%s.img", directory, files[which].name);
 }
 
-/* So that it is known how they came about; with DAXC_TEST_WRITE set they are made anew. */
+/* So that it is known how they came about; with DAXC_TEST_WRITE set they are made anew.
+ */
 START_TEST(images_are_those_of_the_tree)
 {
 	g_autofree char *path = path_of(IMAGES, _i), *there = NULL;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * A plug-in for tests: every eighth page is persistent, and holds a word that says so
- * in each of its words. What is to go wrong is said by /sys/module/dax_color_eighth/
+ * in each of its words. What is to go wrong is said by /sys/module/eighth/
  * parameters/fail: format, probe, start or cleanup; `command` takes orders:
  *
  *	check		EIO: what is in a persistent page is not what was put there
