@@ -408,7 +408,7 @@ static void cleanup_refuses(const char *name)
 	eighth("fail", "cleanup");
 	ok_errno(EBUSY, kmem_mode(name, "devdax"),
 		 "kmem: what a plug-in refuses does not happen");
-	eighth("fail", "");
+	eighth("fail", "none");
 	ok(shows(name, "mode", "kmem-persist") && node_memory("MemTotal") == GIB / 8 * 7,
 	   "kmem: all of it is as before");
 	ok_errno(0, eighth("command", "alloc 5"), "kmem: and can be allocated");
@@ -471,7 +471,7 @@ static void failures_leave_nothing(void)
 		eighth("fail", what[i]);
 		ok_errno(EIO, kmem_mode(name, "kmem-persist eighth force"),
 			 "kmem: its %s fails", what[i]);
-		eighth("fail", "");
+		eighth("fail", "none");
 		ok(shows(name, "mode", "devdax") && users_of_eighth() == 0 &&
 			   node_memory("MemTotal") == 0,
 		   "kmem: and leaves nothing in use (%s)", what[i]);
