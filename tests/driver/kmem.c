@@ -174,7 +174,7 @@ bool kmem_still_has(const char *name, const void *bytes, size_t size)
 
 static void refused_words(const char *name)
 {
-	static const char *const wrong[] = {"\n",
+	static const char *const wrong[] = {" ",
 					    "ram",
 					    "kmem blob",
 					    "kmem force force",
