@@ -215,9 +215,13 @@ static unsigned long dc_get_unmapped_area(struct file *file, unsigned long addr,
 static int dc_open(struct inode *inode, struct file *file)
 {
 	struct dc_instance *instance = container_of(inode->i_cdev, struct dc_instance, cdev);
+	int err;
 
 	if (READ_ONCE(instance->dead))
 		return -ENXIO;
+	err = dc_kmem_opened(instance);
+	if (err)
+		return err;
 	file->private_data = instance;
 	file->f_mapping = instance->inode->i_mapping;
 	file->f_wb_err = filemap_sample_wb_err(file->f_mapping);
@@ -225,10 +229,17 @@ static int dc_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+static int dc_release(struct inode *inode, struct file *file)
+{
+	dc_kmem_closed(file->private_data);
+	return 0;
+}
+
 const struct file_operations dc_fops = {
 	.owner = THIS_MODULE,
 	.llseek = noop_llseek,
 	.open = dc_open,
+	.release = dc_release,
 	.mmap = dc_mmap,
 	.get_unmapped_area = dc_get_unmapped_area,
 	DC_FOP_MMAP_SYNC,

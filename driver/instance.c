@@ -173,6 +173,7 @@ static struct dc_instance *dc_instance_alloc(struct dc_region *region)
 		return NULL;
 	}
 	mutex_init(&instance->lock);
+	spin_lock_init(&instance->open_lock);
 	INIT_LIST_HEAD(&instance->list);
 	instance->align = DC_ALIGN;
 	uuid_gen(&instance->key);
@@ -354,6 +355,7 @@ void dc_instance_remove(struct dc_instance *instance)
 {
 	mutex_lock(&instance->lock);
 	WRITE_ONCE(instance->dead, true);
+	dc_kmem_remove(instance);
 	dc_empty(instance);
 	mutex_unlock(&instance->lock);
 	dc_instance_del(instance);

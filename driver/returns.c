@@ -358,6 +358,18 @@ static bool dc_fail_small(unsigned long pfn)
 	return true;
 }
 
+void dc_bad_report(struct dc_region *region, u64 address)
+{
+	struct dc_bad *bad = kmalloc(sizeof(*bad), GFP_KERNEL | __GFP_NOFAIL);
+
+	bad->address = address;
+	dev_err(region->dev, "memory failed at %#llx: its granule is retired\n", address);
+	if (dc_bad_add(region, bad))
+		queue_work(dc_returns_wq, &region->retire);
+	else
+		kfree(bad);
+}
+
 /*
  * The kernel calls this before it kills who has the page mapped. Not the place to
  * wait for dc_region.lock: its holder may be waiting for the caller's reference.
@@ -365,15 +377,7 @@ static bool dc_fail_small(unsigned long pfn)
 int dc_memory_failed(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
 		     int flags)
 {
-	struct dc_region *region = pgmap->owner;
-	struct dc_bad *bad = kmalloc(sizeof(*bad), GFP_KERNEL | __GFP_NOFAIL);
-
-	bad->address = PFN_PHYS(pfn);
-	dev_err(region->dev, "memory failed at %#llx: its granule is retired\n", bad->address);
-	if (dc_bad_add(region, bad))
-		queue_work(dc_returns_wq, &region->retire);
-	else
-		kfree(bad);
+	dc_bad_report(pgmap->owner, PFN_PHYS(pfn));
 	/* Else the generic handler finds the users and tells them. */
 	return dc_fail_small(pfn) ? 0 : -EOPNOTSUPP;
 }

@@ -169,5 +169,12 @@ void test_vfio(void);
 void test_poison(void);
 void test_storm(void);
 void test_kvm(void);
+void test_kmem(void);
+void test_blobs(void);
+void test_blobs_write(void);
+void test_blobs_read(void);
+void test_blobs_replace(void);
+void test_blobs_replaced(void);
+void test_images(void);
 
 #endif

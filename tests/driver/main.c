@@ -33,6 +33,11 @@ static const struct {
 	{"resize", test_resize}, {"stale", test_stale},	  {"release", test_release},
 	{"vfio", test_vfio},	 {"poison", test_poison}, {"storm", test_storm},
 	{"kvm", test_kvm},
+	{"kmem", test_kmem},	 {"blobs", test_blobs},	  {"images", test_images},
+	{"blobs-write", test_blobs_write},
+	{"blobs-read", test_blobs_read},
+	{"blobs-replace", test_blobs_replace},
+	{"blobs-replaced", test_blobs_replaced},
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
