@@ -312,13 +312,13 @@ static void refusals(void)
 
 /* ---- what the host wrote is not read by others ---- */
 
-/* Writes to memory, as much as is told, of the node as long as it has some. Returns where,
- * NULL when the node has no memory at all. */
+/* Writes to memory, as much as is told, of the node as long as it has some. Returns
+ * where, NULL when the node has no memory at all. */
 static char *try_hog(uint64_t size)
 {
 	unsigned long nodes = 1UL << kmem_node();
-	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			    -1, 0);
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	if (memory == MAP_FAILED)
 		die("mmap: %s", strerror(errno));
