@@ -60,15 +60,17 @@ static unsigned int dc_block_shift(const struct dc_block *block, unsigned long a
 static void dc_clear_reserved(const struct dc_block *block)
 {
 	unsigned long pfn = PHYS_PFN(block->start), end = PHYS_PFN(block->start + block->size);
+	/* As many as are in one page: of a large page most of these are one and the same. */
+	const unsigned long together = PAGE_SIZE / sizeof(struct page);
+	unsigned long i;
 
-	for (; pfn < end; pfn++) {
-		struct page *page = pfn_to_page(pfn);
-
+	for (; pfn < end; pfn += together) {
+		if (!test_bit(PG_reserved, &pfn_to_page(pfn)->flags))
+			continue;
 		/* ClearPageReserved() is not for pages that are compound already. */
-		if (test_bit(PG_reserved, &page->flags))
-			clear_bit(PG_reserved, &page->flags);
-		if (IS_ALIGNED(pfn, PHYS_PFN(DC_ALIGN)))
-			cond_resched();
+		for (i = pfn; i < min(pfn + together, end); i++)
+			clear_bit(PG_reserved, &pfn_to_page(i)->flags);
+		cond_resched();
 	}
 }
 

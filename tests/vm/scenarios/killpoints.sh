@@ -13,7 +13,8 @@ points_each=${DAXCOLOR_POINTS:-3}
 readonly POINTS=$points_each
 readonly HOOK=/etc/libvirt/hooks/qemu.d/daxcolor REGION=/sys/bus/dax/devices/dax0.0
 readonly CHANGES=write,pwrite64,pwritev,fdatasync,fsync,ftruncate,fallocate,unlink,unlinkat,rename,renameat2,mkdir,mknodat,fchmod,fchown,utimensat
-readonly BOUND=2000
+# Milliseconds; or walks through sysfs, some 7 of which are usual, where the machine is slower than most.
+readonly BOUND=2000 MOST_WALKS=10
 # shellcheck disable=SC2054 # the comma is in a list of colors
 readonly CARVE=(daxcolor carve --size 256M --tenant red --node 1 --color-list 0,1
   --uuid "$(uuid_of victim)" --name victim)
@@ -137,7 +138,8 @@ timed walk_sysfs 2>/dev/null
 walk=$milliseconds
 printf '# %s points, %s not reached; slowest recovery %s ms, a walk through sysfs %s ms\n' \
   "$points" "$missed" "$slowest" "$walk"
-check "no recovery takes more than $BOUND ms" test "$slowest" -le "$BOUND"
+bound=$((MOST_WALKS * walk > BOUND ? MOST_WALKS * walk : BOUND))
+check "no recovery takes more than $BOUND ms, or $MOST_WALKS walks through sysfs" test "$slowest" -le "$bound"
 check "points were reached: $points" test "$points" -ge "$(if [ "$POINTS" = all ]; then echo 50; else echo $((2 * POINTS)); fi)"
 check "nothing is left" nothing_left
 same "the region is whole again" "$whole" \
