@@ -697,9 +697,11 @@ static ssize_t mode_store(struct device *dev, struct device_attribute *attr, con
 	if (!text)
 		return -ENOMEM;
 	if (dc_parse_mode(text, &mode, &type, &force)) {
-		mutex_lock(&instance->lock);
-		err = dc_kmem_set(instance, mode, type, force);
-		mutex_unlock(&instance->lock);
+		err = mutex_lock_interruptible(&instance->lock);
+		if (!err) {
+			err = dc_kmem_set(instance, mode, type, force);
+			mutex_unlock(&instance->lock);
+		}
 	}
 	kfree(text);
 	return err ? err : count;

@@ -364,6 +364,8 @@ int dc_blocks_may_lend(const struct dc_region *region, const struct dce_extents 
 int dc_blocks_lend(struct dc_region *region, const struct dce_extents *extents);
 int dc_blocks_unlend(struct dc_region *region, const struct dce_extents *extents,
 		     unsigned long align);
+/* Some of the block that has @address is lent. */
+bool dc_block_is_lent(const struct dc_region *region, u64 address);
 /* Somebody holds a page of the range. */
 bool dc_pages_pinned(struct dc_region *region, u64 start, u64 size);
 /* The pages of the range belong to no file any more, but for those that failed. */

@@ -870,11 +870,14 @@ static int dc_prepare(struct dc_kmem *kmem, const char *type, bool force)
 	return err;
 }
 
-static int dc_lend(struct dc_kmem *kmem, const char *type, bool force)
+static int dc_lend(struct dc_instance *instance, enum dc_mode mode, const char *type, bool force)
 {
-	struct dc_instance *instance = kmem->instance;
-	int err = dc_prepare(kmem, type, force);
+	struct dc_kmem *kmem = dc_kmem_new(instance, mode);
+	int err;
 
+	if (!kmem)
+		return -ENOMEM;
+	err = dc_prepare(kmem, type, force);
 	if (err) {
 		dc_kmem_destroy(kmem);
 		return err;
@@ -938,31 +941,30 @@ static int dc_unlend(struct dc_kmem *kmem)
 
 static int dc_attach(struct dc_instance *instance, enum dc_mode mode, const char *type, bool force)
 {
-	struct dc_kmem *kmem;
 	int err = dc_check_instance(instance);
 
 	if (!err)
 		err = dc_kmem_shut(instance);
 	if (err)
 		return err;
-	kmem = dc_kmem_new(instance, mode);
-	if (kmem) {
-		mutex_lock(&dc_lending);
-		err = dc_lend(kmem, type, force);
-		mutex_unlock(&dc_lending);
+	if (mutex_lock_interruptible(&dc_lending)) {
+		err = -EINTR;
 	} else {
-		err = -ENOMEM;
+		err = dc_lend(instance, mode, type, force);
+		mutex_unlock(&dc_lending);
 	}
 	if (!instance->kmem)
 		dc_kmem_unshut(instance);
 	return err;
 }
 
+/* Another one's may last for as long as somebody holds on to a page. */
 static int dc_detach(struct dc_instance *instance)
 {
 	int err;
 
-	mutex_lock(&dc_lending);
+	if (mutex_lock_interruptible(&dc_lending))
+		return -EINTR;
 	err = dc_unlend(instance->kmem);
 	mutex_unlock(&dc_lending);
 	if (!err)

@@ -223,6 +223,13 @@ void dc_blocks_put_ranges(struct dc_region *region, const struct dcs_ranges *ran
 	}
 }
 
+bool dc_block_is_lent(const struct dc_region *region, u64 address)
+{
+	const struct dc_block *block = region->blocks[dc_block_index(region, address)];
+
+	return block && block->lent;
+}
+
 /* Bytes of @extents that are in the same block as @address. */
 static u64 dc_bytes_in_block(const struct dc_region *region, const struct dce_extents *extents,
 			     u64 address)
