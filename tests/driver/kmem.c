@@ -213,6 +213,17 @@ static void refused_in_use(const char *name)
 	close(pipes[1]);
 }
 
+/* All but what is beside system RAM: 1 GiB less 128 MiB. */
+static void scrubs_the_rest(void)
+{
+	double until = now() + 60;
+
+	ok_errno(0, region_put("scrub", "1"), "kmem: the rest is scrubbed meanwhile");
+	while (region_number("dirty_size") > 896 * MIB && now() < until)
+		usleep(100000);
+	ok(region_number("dirty_size") <= 896 * MIB, "kmem: all of it but the same GiB");
+}
+
 static void refused_layouts(void)
 {
 	char small[NAME_SIZE], first[NAME_SIZE], second[NAME_SIZE];
@@ -231,6 +242,7 @@ static void refused_layouts(void)
 	ok_errno(0, kmem_mode(first, "kmem"), "kmem: taken when the other is gone");
 	ok_errno(EBUSY, create(second) ?: add(second, 512 * MIB, 128 * MIB),
 		 "kmem: no other gets memory in the same GiB meanwhile");
+	scrubs_the_rest();
 	ok_errno(0, kmem_mode(first, "devdax"), "kmem: back");
 	ok_errno(0, add(second, 512 * MIB, 128 * MIB), "kmem: then another does");
 	kmem_drop(second);
@@ -357,6 +369,98 @@ static void leaves_nothing(void)
 	ok(not_zero(memory, GIB) == 0, "kmem: nothing is left of what the host wrote");
 	munmap(memory, GIB);
 	kmem_drop(name);
+}
+
+/* ---- memory that the system cannot give back ---- */
+
+static void wake_up(int signal)
+{
+	(void)signal;
+}
+
+/* "devdax", and a signal to the writer after @seconds. */
+static int ask_back(const char *name, unsigned int seconds)
+{
+	struct sigaction action = {.sa_handler = wake_up};
+	int code;
+
+	sigaction(SIGALRM, &action, NULL);
+	alarm(seconds);
+	code = kmem_mode(name, "devdax");
+	alarm(0);
+	return code;
+}
+
+static void stays_while_pinned(void)
+{
+	char name[NAME_SIZE], *memory;
+	struct iovec piece;
+	int pipes[2], code;
+
+	make(name, 2 * MIB, GIB);
+	if (kmem_mode(name, "kmem") || kmem_set_blocks("online_kernel"))
+		die("1 GiB of system RAM cannot be had");
+	memory = hog(64 * MIB);
+	memset(memory, 0x5a, 64 * MIB);
+	piece = (struct iovec){memory, PAGE};
+	if (pipe(pipes) || vmsplice(pipes[1], &piece, 1, 0) != 4096)
+		die("vmsplice: %s", strerror(errno));
+	code = ask_back(name, 3);
+	ok(code == EINTR || code == EBUSY,
+	   "kmem: not given back while a page is pinned, as long as one cares to wait "
+	   "(%d)",
+	   code);
+	ok(shows(name, "mode", "kmem") && node_memory("MemTotal") == GIB,
+	   "kmem: all of it is system RAM as before");
+	ok(memcmp(memory, memory + 32 * MIB, 32 * MIB) == 0 && memory[0] == 0x5a,
+	   "kmem: and what was in it is there");
+	close(pipes[0]);
+	close(pipes[1]);
+	ok_errno(0, ask_back(name, 60), "kmem: given back when it is not");
+	ok(memcmp(memory, memory + 32 * MIB, 32 * MIB) == 0 && memory[0] == 0x5a,
+	   "kmem: its user has lost nothing");
+	munmap(memory, 64 * MIB);
+	memory = map_all(name, GIB);
+	ok(not_zero(memory, GIB) == 0, "kmem: nor is anything left of it");
+	munmap(memory, GIB);
+	kmem_drop(name);
+}
+
+/* ---- memory that fails while it is system RAM ---- */
+
+static void fail_a_page(void)
+{
+	char *memory = hog(64 * MIB);
+
+	/* Who has it mapped may be killed. */
+	_exit(madvise(memory + 8 * MIB, PAGE, MADV_HWPOISON) ? errno : 0);
+}
+
+/* What failed stays bad for as long as the module is loaded: the last of the parts. */
+void test_kmem_poison(void)
+{
+	uint64_t bad = region_number("bad_size");
+	char name[NAME_SIZE];
+	pid_t child;
+	int status;
+
+	no_policy();
+	make(name, 2 * MIB, GIB);
+	if (kmem_mode(name, "kmem") || kmem_set_blocks("online_kernel"))
+		die("1 GiB of system RAM cannot be had");
+	child = fork();
+	if (child == 0)
+		fail_a_page();
+	waitpid(child, &status, 0);
+	ok(status == 0 || (WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS),
+	   "kmem-poison: a page fails (status %d)", status);
+	ok_errno(0, ask_back(name, 60), "kmem-poison: the memory comes back");
+	ok(open_instance(name) < 0 && errno == EBUSY, "kmem-poison: nobody maps it");
+	ok_errno(EHWPOISON, kmem_mode(name, "kmem"),
+		 "kmem-poison: nor is it system RAM again");
+	kmem_drop(name);
+	ok(region_number("bad_size") == bad + 2 * MIB,
+	   "kmem-poison: what failed is nobody's, the rest is free");
 }
 
 /* ---- every eighth page ---- */
@@ -574,6 +678,7 @@ void test_kmem(void)
 	no_policy();
 	refusals();
 	leaves_nothing();
+	stays_while_pinned();
 	eighths();
 	failures_leave_nothing();
 	on_and_off();

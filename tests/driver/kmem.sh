@@ -23,6 +23,7 @@ part "$@" kmem
 part "$@" blobs
 part "$@" images
 part "$@" blobs-write
+refused "the module is not unloaded while memory of it is system RAM" 'in use' unload_driver
 # Takes the region from the driver with all that is in it.
 rmmod eighth
 unbind_all
@@ -30,6 +31,7 @@ same "the module is free" 0 "$(cat /sys/module/dax_color/refcnt)"
 unload_driver
 load_driver
 part "$@" blobs-read
+part "$@" kmem-poison
 unbind_all
 unload_driver
 # The kernel says so of each page that somebody is using when its block is to go, and tries again.

@@ -2,6 +2,7 @@
 /*
  * check-driver [--region R] [--long] [--seed N] [--file F] PART...
  * check-driver --hold INSTANCE, --pin INSTANCE
+ * check-driver --kexec KERNEL INITRD PARAMETERS
  *
  * dax_color, from user space, as driver/ABI.md says it is. Runs as root in the virtual
  * host, where dax_color has a region, and nobody else an instance of it:
@@ -42,6 +43,7 @@ static const struct {
 	{"storm", test_storm},
 	{"kvm", test_kvm},
 	{"kmem", test_kmem},
+	{"kmem-poison", test_kmem_poison},
 	{"blobs", test_blobs},
 	{"images", test_images},
 	{"blobs-write", test_blobs_write},
@@ -108,6 +110,7 @@ int main(int argc, char **argv)
 		{"file", required_argument, NULL, 'f'},
 		{"hold", required_argument, NULL, 'h'},
 		{"pin", required_argument, NULL, 'p'},
+		{"kexec", no_argument, NULL, 'k'},
 		{},
 	};
 	int wanted = -1, option;
@@ -132,6 +135,10 @@ int main(int argc, char **argv)
 			hold(optarg);
 		case 'p':
 			pin(optarg);
+		case 'k':
+			if (argc - optind != 3)
+				usage();
+			kexec(argv[optind], argv[optind + 1], argv[optind + 2]);
 		default:
 			usage();
 		}
