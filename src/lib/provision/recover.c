@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <daxcolor/error.h>
+#include <daxcolor/lend.h>
 #include <daxcolor/size.h>
 
 #include "adapters/holders.h"
@@ -191,6 +192,9 @@ static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 
 	if (carving->state == DAXC_CARVING_ACTIVE && instance)
 		return follow_name(host, carving, instance, report, error);
+	/* That takes its time, and no transaction (daxc_reclaim_abandoned()). */
+	if (instance && daxc_carving_is_lent(carving) && daxc_kernel_is_lent(instance))
+		return TRUE;
 	if (carving->state != DAXC_CARVING_ACTIVE && daxc_maker_lives(carving))
 		return TRUE;
 	if (!instance && is_elsewhere(host, carving))
@@ -352,6 +356,8 @@ gboolean daxc_host_recover(DaxcHost *host, gboolean booted, GPtrArray **report,
 		daxc_ledger_rollback(host->ledger);
 		return FALSE;
 	}
+	if (!daxc_reclaim_abandoned(host, done, error))
+		return FALSE;
 	if (report)
 		*report = g_steal_pointer(&done);
 	return TRUE;
