@@ -19,7 +19,7 @@
 
 #include "persist.h"
 
-#define EIGHTH	8
+#define EIGHTH 8
 
 static char fail[16];
 module_param_string(fail, fail, sizeof(fail), 0644);
@@ -114,7 +114,8 @@ static int alloc_more(struct dax_color_persist *persist, unsigned long nr)
 		if (err)
 			break;
 		/* Of zeros, and nobody else's. */
-		if (!has_words(persist, more[allocated], 0) || more[allocated] % EIGHTH == 0)
+		if (!has_words(persist, more[allocated], 0) ||
+		    more[allocated] % EIGHTH == 0)
 			err = -EIO;
 		put_words(persist, more[allocated], word_of(more[allocated]));
 		allocated++;
@@ -196,8 +197,8 @@ static struct dax_color_persist_type eighth = {
 
 static int set_registered(bool wanted)
 {
-	int err = wanted ? dax_color_persist_register(&eighth) :
-			   dax_color_persist_unregister(&eighth);
+	int err = wanted ? dax_color_persist_register(&eighth)
+			 : dax_color_persist_unregister(&eighth);
 
 	if (!err)
 		registered = wanted;
@@ -212,8 +213,8 @@ static void online_all(struct page *page, unsigned int order)
 
 static int set_callback(bool wanted)
 {
-	int err = wanted ? set_online_page_callback(online_all) :
-			   restore_online_page_callback(online_all);
+	int err = wanted ? set_online_page_callback(online_all)
+			 : restore_online_page_callback(online_all);
 
 	if (!err)
 		have_callback = wanted;
