@@ -23,7 +23,9 @@ if [ ! -e /sys/kernel/kexec_loaded ]; then
 fi
 load_driver
 if ! grep -qw "$SECOND" /proc/cmdline; then
-  part "$@" blobs-write && check_kernel_log "kexec: first kernel" && [ "$failures" = 0 ] || exit 1
+  part "$@" blobs-write || exit 1
+  check_kernel_log "kexec: first kernel"
+  [ "$failures" = 0 ] || exit 1
   "$program" --kexec "$DAXCOLOR_VM_IMAGE" "$DAXCOLOR_VM_INITRD" "$(cat /proc/cmdline) $SECOND"
   exit 1
 fi

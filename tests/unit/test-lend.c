@@ -65,6 +65,22 @@ static char *lent_instance(const Fixture *f, guint32 color)
 	return NULL;
 }
 
+/* Whatever is lent the host has, and nothing else of ours is there. */
+static void assert_whole(const Fixture *f)
+{
+	g_autoptr(GPtrArray) lent = daxc_host_lent(f->host, NULL);
+
+	for (guint i = 0; i < lent->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(lent, i);
+		g_autoptr(DaxcInstance) instance =
+			daxc_kernel_instance(f->host->kernel, carving->instance, NULL);
+
+		ck_assert_int_eq(carving->state, DAXC_CARVING_ACTIVE);
+		ck_assert(instance && daxc_kernel_is_lent(instance));
+	}
+	ck_assert_uint_eq(instances_with_memory(f->host), lent->len);
+}
+
 static void assert_agree(const Fixture *f)
 {
 	g_autoptr(GPtrArray) report = NULL;
@@ -220,12 +236,69 @@ START_TEST(a_host_that_gives_nothing_back_is_named)
 	/* The other one is back; this one is lent as before. */
 	ck_assert_uint_eq(count_lent(&f), 1);
 	ck_assert_uint_eq(carvings(f.host), 1);
+	assert_whole(&f);
 	assert_agree(&f);
 	reclaim(&f, 2, "0", &command);
 	unit_assert_error(command, DAXC_ERROR_BUSY, "some DMA");
 	ck_assert(daxc_kernel_sim_hold(f.host->kernel, name, NULL, NULL));
 	carving = carve_well(&f, 1, "red", 6 * GIB, 2);
 	ck_assert_uint_eq(count_lent(&f), 0);
+	teardown(&f);
+}
+END_TEST
+
+START_TEST(what_was_taken_back_by_hand_is_no_longer_lent)
+{
+	Fixture f = setup(FALSE);
+	g_autofree char *name = NULL;
+	g_autoptr(GPtrArray) report = NULL;
+
+	lend_well(&f, 2, "0-1", 2);
+	name = lent_instance(&f, 1);
+	ck_assert(daxc_kernel_reclaim(f.host->kernel, name, 0, NULL));
+	ck_assert(daxc_host_recover(f.host, FALSE, &report, NULL));
+	ck_assert_uint_eq(report->len, 1);
+	ck_assert_ptr_nonnull(strstr(g_ptr_array_index(report, 0), "taken back"));
+	assert_whole(&f);
+	ck_assert_uint_eq(count_lent(&f), 1);
+	teardown(&f);
+}
+END_TEST
+
+START_TEST(a_kernel_that_does_nothing_is_found_out)
+{
+	Fixture f = setup(FALSE);
+	g_autofree char *name = NULL;
+	g_autoptr(GError) error = NULL;
+
+	lend_well(&f, 2, "0", 1);
+	name = lent_instance(&f, 0);
+	daxc_kernel_sim_fail(f.host->kernel, 0, 0);
+	ck_assert(!daxc_kernel_reclaim(f.host->kernel, name, 0, &error));
+	unit_assert_error(error, DAXC_ERROR_KERNEL, "no longer the host's");
+	teardown(&f);
+}
+END_TEST
+
+START_TEST(failed_memory_is_not_lent)
+{
+	Fixture f = setup(FALSE);
+	g_autoptr(GPtrArray) lent = NULL;
+	guint64 start = G_GUINT64_CONSTANT(0x1000000000);
+
+	ck_assert(daxc_ledger_begin(f.host->ledger, NULL));
+	ck_assert(daxc_ledger_mark(f.host->ledger, start, GIB, DAXC_GRANULE_BAD, NULL));
+	ck_assert(daxc_ledger_commit(f.host->ledger, NULL));
+	lent = lend(&f, 2, "0-1", NULL);
+	ck_assert_uint_eq(lent->len, 2);
+	for (guint i = 0; i < lent->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(lent, i);
+		const GArray *granules = carving->plan->granules;
+
+		for (guint k = 0; k < granules->len; k++)
+			ck_assert_uint_ne(g_array_index(granules, DaxcGranule, k).start,
+					  start);
+	}
 	teardown(&f);
 }
 END_TEST
@@ -285,6 +358,7 @@ static guint recovered_lent(Fixture *f)
 	unit_assert_no_error(error);
 	g_clear_pointer(&report, g_ptr_array_unref);
 	assert_agree(f);
+	assert_whole(f);
 	return count_lent(f);
 }
 
@@ -339,7 +413,8 @@ START_TEST(no_guest_is_the_host)
 	unit_assert_error(reserved, DAXC_ERROR_INVALID, "that is the host");
 	lend_well(&f, 2, "0", 1);
 	ck_assert(!daxc_host_release(f.host, uuid, &released));
-	unit_assert_error(released, DAXC_ERROR_REFUSED, "daxcolor reclaim");
+	unit_assert_error(released, DAXC_ERROR_REFUSED, "that is no guest");
+	assert_whole(&f);
 	ck_assert_uint_eq(count_lent(&f), 1);
 	teardown(&f);
 }
@@ -485,6 +560,9 @@ int main(void)
 	tcase_add_test(host, a_guest_that_needs_it_gets_it);
 	tcase_add_test(host, a_guest_that_does_without_leaves_it);
 	tcase_add_test(host, a_host_that_gives_nothing_back_is_named);
+	tcase_add_test(host, what_was_taken_back_by_hand_is_no_longer_lent);
+	tcase_add_test(host, a_kernel_that_does_nothing_is_found_out);
+	tcase_add_test(host, failed_memory_is_not_lent);
 	tcase_add_test(host, lending_is_all_or_nothing);
 	tcase_add_test(host, a_lender_that_dies_is_finished);
 	tcase_add_test(host, who_takes_back_and_dies_is_finished);

@@ -38,8 +38,8 @@ static gboolean check_lent(DaxcKernel *kernel, const char *name, gboolean lent,
 	if (!now || daxc_kernel_is_lent(now) == lent)
 		return now != NULL;
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
-		    "the kernel says that %s is %s the host's now, and it is not so",
-		    name, lent ? "" : "no longer");
+		    "the kernel says that %s is %s, and it is not so", name,
+		    lent ? "the host's now" : "no longer the host's");
 	return FALSE;
 }
 
