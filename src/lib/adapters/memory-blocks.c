@@ -144,15 +144,32 @@ static gboolean end_child(pid_t child, int pidfd)
 	return FALSE;
 }
 
+/* Returns: as fork(); the child hears no SIGTERM before it is ready for one. */
+static pid_t fork_writer(const char *path, const char *text)
+{
+	sigset_t term, before;
+	pid_t child;
+	int code;
+
+	sigemptyset(&term);
+	sigaddset(&term, SIGTERM);
+	sigprocmask(SIG_BLOCK, &term, &before);
+	child = fork();
+	if (child == 0)
+		write_in_child(path, text);
+	code = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = code;
+	return child;
+}
+
 int daxc_write_bounded(const char *path, const char *text, guint wait_ms)
 {
-	pid_t child = fork();
+	pid_t child = fork_writer(path, text);
 	int pidfd, status = 0, code = ETIMEDOUT;
 
 	if (child < 0)
 		return errno;
-	if (child == 0)
-		write_in_child(path, text);
 	pidfd = (int)syscall(SYS_pidfd_open, child, 0);
 	if (pidfd < 0 || wait_child(pidfd, wait_ms) || end_child(child, pidfd)) {
 		while (waitpid(child, &status, 0) < 0 && errno == EINTR)
