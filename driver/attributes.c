@@ -737,6 +737,12 @@ static ssize_t adopt_store(struct device *dev, struct device_attribute *attr, co
 
 static struct device_attribute dev_attr_adopt = __ATTR(adopt, 0200, NULL, adopt_store);
 
+static ssize_t claim_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return dc_claim_show(to_dc_instance(dev), buf);
+}
+static DEVICE_ATTR_RO(claim);
+
 static ssize_t dc_instance_resource_show(struct device *dev, struct device_attribute *attr,
 					 char *buf)
 {
@@ -779,6 +785,7 @@ static struct attribute *dc_instance_attrs[] = {
 	&dev_attr_mode.attr,
 	&dev_attr_persist_type.attr,
 	&dev_attr_adopt.attr,
+	&dev_attr_claim.attr,
 	&dev_attr_instance_resource.attr,
 	&dev_attr_instance_target_node.attr,
 	&dev_attr_numa_node.attr,

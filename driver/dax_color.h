@@ -11,6 +11,7 @@
  *
  * Locks, outermost first:
  *
+ *	dc_claims_lock		changes of claims, of several instances at once
  *	dc_instance.lock	one change of an instance at a time; held while
  *				memory is zeroed for it
  *	dc_region.lock		the space, blocks and instances of a region
@@ -41,6 +42,8 @@
 
 #include "space.h"
 #include "super.h"
+
+struct dax_color_claimant;
 
 /* Unit of allocation: the smallest piece that can have struct pages of its own. */
 #define DC_ALIGN	SZ_2M
@@ -109,10 +112,12 @@ struct dc_block {
  * struct dc_bad - memory that failed
  * @list: in dc_region.bad
  * @address: of the page
+ * @told: whoever has claimed it knows; protected by dc_region.bad_lock
  */
 struct dc_bad {
 	struct list_head list;
 	u64 address;
+	bool told;
 };
 
 /**
@@ -180,6 +185,20 @@ struct dc_region {
 };
 
 /**
+ * struct dc_claim - who alone may use an instance
+ * @uuid: of the claimant
+ * @claimant: the module that it is; NULL: user space
+ * @shared: anybody may open it; else one at a time
+ * @count: how often it has claimed; 0: nobody has
+ */
+struct dc_claim {
+	uuid_t uuid;
+	struct dax_color_claimant *claimant;
+	bool shared;
+	unsigned int count;
+};
+
+/**
  * struct dc_instance - a device daxR.N
  * @dev: in class dax, child of the region's device
  * @cdev: its character device
@@ -199,9 +218,10 @@ struct dc_region {
  * @kmem: as system RAM; NULL: it is none
  * @persist_type: of the persistent data in its memory; "": there are none
  * @failed: memory of it failed while it was system RAM
- * @open_lock: protects @opens and @shut
+ * @open_lock: innermost; protects @opens, @shut and @claim
  * @opens: open files
- * @shut: none can be opened
+ * @shut: nobody can open or claim it
+ * @claim: who has claimed it; changes with dc_claims_lock, is made with @lock too
  * @faults: answered, by size
  * @debugfs: directory
  */
@@ -225,9 +245,10 @@ struct dc_instance {
 	struct dc_kmem *kmem;
 	char persist_type[DCP_TYPE_SIZE];
 	bool failed;
-	spinlock_t open_lock;	/* of @opens and @shut */
+	spinlock_t open_lock;	/* of @opens, @shut and @claim */
 	unsigned int opens;
 	bool shut;
+	struct dc_claim claim;
 	atomic64_t faults[DC_NR_FAULTS];
 	struct dentry *debugfs;
 };
@@ -267,6 +288,12 @@ void dc_instance_sprout(struct dc_instance *instance);
 int dc_instance_delete(struct dc_region *region, const char *name);
 /* The region goes: takes the memory, removes the device. */
 void dc_instance_remove(struct dc_instance *instance);
+/* Returns: reference to the instance of that name, or NULL. */
+struct dc_instance *dc_instance_get(const char *name);
+/* Calls @each for every instance until it returns other than 0. */
+void dc_instances_each(int (*each)(struct device *dev, void *data), void *data);
+/* Somebody has a page of it pinned. */
+bool dc_pinned(struct dc_instance *instance);
 /* mappingN for @new; those that are there stay. */
 int dc_mappings_grow(struct dc_instance *instance, const struct dce_extents *new);
 void dc_mappings_shrink(struct dc_instance *instance, const struct dce_extents *new);
@@ -391,15 +418,12 @@ int dc_kmem_set(struct dc_instance *instance, enum dc_mode mode, const char *typ
 void dc_kmem_remove(struct dc_instance *instance);
 /* -EBUSY: its memory must stay as it is. */
 int dc_kmem_may_resize(const struct dc_instance *instance, u64 size);
-/* Nobody can open it any more; -EBUSY: somebody has. */
+/* Nobody can open or claim it any more; -EBUSY: somebody has. */
 int dc_kmem_shut(struct dc_instance *instance);
-/* As far as what is in its memory allows it, it can be opened again. */
+/* As far as what is in its memory allows it, it can be again. */
 void dc_kmem_unshut(struct dc_instance *instance);
 /* Its memory is gone. */
 void dc_kmem_forget(struct dc_instance *instance);
-/* Without the lock, for files. -EBUSY: it cannot be opened. */
-int dc_kmem_opened(struct dc_instance *instance);
-void dc_kmem_closed(struct dc_instance *instance);
 
 /* persist.c: what the first page at a physical address is; as dcp_judge() */
 enum dcp_verdict dc_persist_judge(u64 address, struct dcp_super *super, const char **why);
@@ -407,6 +431,19 @@ enum dcp_verdict dc_persist_judge(u64 address, struct dcp_super *super, const ch
 /* blob.c */
 int dc_blob_init(void);
 void dc_blob_exit(void);
+/* claim.c */
+int dc_claims_init(void);
+void dc_claims_exit(void);
+extern const struct attribute_group *dc_claim_groups[];
+ssize_t dc_claim_show(struct dc_instance *instance, char *buf);
+/* With dc_instance.lock the answer cannot become true. */
+bool dc_claimed(struct dc_instance *instance);
+/* With dc_instance.open_lock; -EBUSY: it is claimed, and open already. */
+int dc_claim_may_open(const struct dc_instance *instance);
+/* Memory of the instance failed, @offset bytes from its start. */
+void dc_claim_failed(struct dc_instance *instance, u64 offset);
+/* The instance is dead: so is its claim. */
+void dc_claim_forget(struct dc_instance *instance);
 
 /* debugfs.c */
 void dc_debugfs_init(void);

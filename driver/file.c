@@ -208,6 +208,18 @@ static unsigned long dc_get_unmapped_area(struct file *file, unsigned long addr,
 	return dc_aligned_area(file, len, pgoff, flags, align);
 }
 
+static int dc_count_open(struct dc_instance *instance)
+{
+	int err;
+
+	spin_lock(&instance->open_lock);
+	err = instance->shut ? -EBUSY : dc_claim_may_open(instance);
+	if (!err)
+		instance->opens++;
+	spin_unlock(&instance->open_lock);
+	return err;
+}
+
 /*
  * Only this file's mapping is ours, not that of the inode it was opened by: what
  * opens a device node must be able to forget it whenever it likes.
@@ -219,7 +231,7 @@ static int dc_open(struct inode *inode, struct file *file)
 
 	if (READ_ONCE(instance->dead))
 		return -ENXIO;
-	err = dc_kmem_opened(instance);
+	err = dc_count_open(instance);
 	if (err)
 		return err;
 	file->private_data = instance;
@@ -229,9 +241,14 @@ static int dc_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* Mappings have a reference to the file: the last of them is gone. */
 static int dc_release(struct inode *inode, struct file *file)
 {
-	dc_kmem_closed(file->private_data);
+	struct dc_instance *instance = file->private_data;
+
+	spin_lock(&instance->open_lock);
+	instance->opens--;
+	spin_unlock(&instance->open_lock);
 	return 0;
 }
 

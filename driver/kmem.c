@@ -1002,7 +1002,7 @@ int dc_kmem_shut(struct dc_instance *instance)
 	int err = 0;
 
 	spin_lock(&instance->open_lock);
-	if (instance->opens)
+	if (instance->opens || instance->claim.count)
 		err = -EBUSY;
 	else
 		instance->shut = true;
@@ -1014,26 +1014,6 @@ void dc_kmem_unshut(struct dc_instance *instance)
 {
 	spin_lock(&instance->open_lock);
 	instance->shut = instance->failed || instance->persist_type[0];
-	spin_unlock(&instance->open_lock);
-}
-
-int dc_kmem_opened(struct dc_instance *instance)
-{
-	int err = 0;
-
-	spin_lock(&instance->open_lock);
-	if (instance->shut)
-		err = -EBUSY;
-	else
-		instance->opens++;
-	spin_unlock(&instance->open_lock);
-	return err;
-}
-
-void dc_kmem_closed(struct dc_instance *instance)
-{
-	spin_lock(&instance->open_lock);
-	instance->opens--;
 	spin_unlock(&instance->open_lock);
 }
 

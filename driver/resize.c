@@ -510,7 +510,7 @@ int dc_resize(struct dc_instance *instance, u64 size)
 		return -ENXIO;
 	if (!IS_ALIGNED(size, max_t(u64, instance->align, DC_ALIGN)))
 		return -EINVAL;
-	if (dc_kmem_may_resize(instance, size))
+	if (dc_kmem_may_resize(instance, size) || (size < old && dc_claimed(instance)))
 		return -EBUSY;
 	if (!size) {
 		dc_empty(instance);

@@ -22,7 +22,7 @@ static JsonNode *document_of(const GPtrArray *lent)
 	for (guint i = 0; i < lent->len; i++)
 		size += ((const DaxcCarving *)g_ptr_array_index(lent, i))->plan->size;
 	json_builder_begin_object(builder);
-	cli_add_carvings(builder, "lent", lent);
+	cli_add_carvings(builder, "lent", lent, NULL);
 	cli_add_number(builder, "size", size);
 	json_builder_end_object(builder);
 	return cli_built(builder);

@@ -154,6 +154,7 @@ struct options {
 	unsigned int processes; /* in the storm */
 	bool long_form;
 	uint64_t seed;
+	const char *module; /* that claims instances; NULL: there is none */
 	const char *file; /* can be made on a file system that takes O_DIRECT; NULL: there
 			     is none */
 };
@@ -162,6 +163,7 @@ extern struct options options;
 void test_ops(void);
 void test_full(void);
 void test_colors(void);
+void test_claims(void);
 void test_maps(void);
 void test_minors(void);
 void test_nomem(void);

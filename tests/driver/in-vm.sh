@@ -29,7 +29,8 @@ run_part() {
   [[ $part != *@small ]] || region=$(small_region)
   [[ $part != *@2 ]] || region=$(region_of_node 2)
   [ "$part" != vfio ] || give_card_to_vfio
-  "$program" --region "$region" --file "$(file_for_direct_io)" "$@" "${part%@*}"
+  "$program" --region "$region" --file "$(file_for_direct_io)" \
+    --module "$(claimant "$program")" "$@" "${part%@*}"
 }
 
 # may_complain PART: 6.1 does, of what a process does to its own page tables, and no driver can help it.

@@ -283,6 +283,29 @@ static void refused_for_the_callback(const char *name)
 	ok_errno(0, eighth("command", "callback 0"), "kmem: again");
 }
 
+/* "claim" or "release", for a guest. */
+static int change_claim(const char *attribute, const char *name)
+{
+	char path[64], text[96];
+
+	snprintf(path, sizeof(path), "/sys/class/dax/%s", attribute);
+	snprintf(text, sizeof(text), "11111111-1111-4111-8111-111111111111 %s", name);
+	return put(path, text, strlen(text));
+}
+
+static void claimed_or_lent(const char *name)
+{
+	ok_errno(0, change_claim("claim", name), "kmem: a guest claims it");
+	ok_errno(EBUSY, kmem_mode(name, "kmem"), "kmem: refused while it is claimed");
+	ok_errno(EBUSY, kmem_mode(name, "kmem-persist eighth"), "kmem: in either mode");
+	ok_errno(0, change_claim("release", name), "kmem: the guest releases it");
+	ok_errno(0, kmem_mode(name, "kmem"), "kmem: then it is system RAM");
+	ok_errno(EBUSY, change_claim("claim", name), "kmem: and claimed by nobody");
+	ok_errno(0, kmem_mode(name, "devdax"), "kmem: back");
+	ok_errno(0, change_claim("claim", name), "kmem: then it is claimed again");
+	ok_errno(0, change_claim("release", name), "kmem: and released");
+}
+
 /* While it is system RAM nothing else can be done with it. */
 static void refused_while_it_is(const char *name)
 {
@@ -310,6 +333,7 @@ static void refusals(void)
 	refused_words(name);
 	refused_in_use(name);
 	refused_while_it_is(name);
+	claimed_or_lent(name);
 	refused_for_the_callback(name);
 	refused_for_the_node(name);
 	ok_errno(ENODATA, kmem_mode(name, "kmem-persist"),
@@ -549,6 +573,7 @@ static void eighths(void)
 	ok(users_of_eighth() == 0, "kmem: the plug-in's module is free");
 	ok(open_instance(name) < 0 && errno == EBUSY,
 	   "kmem: nobody opens what holds persistent data");
+	ok_errno(EBUSY, change_claim("claim", name), "kmem: nor claims it");
 	ok_errno(EBUSY, resize(name, 2 * GIB), "kmem: nor makes it larger");
 	ok_errno(EEXIST, kmem_mode(name, "kmem"), "kmem: nor makes them system RAM");
 	ok_errno(EEXIST, kmem_mode(name, "kmem-persist blob"),

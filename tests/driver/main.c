@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * check-driver [--region R] [--long] [--seed N] [--file F] PART...
+ * check-driver [--region R] [--long] [--seed N] [--file F] [--module M] PART...
  * check-driver --hold INSTANCE, --pin INSTANCE
  * check-driver --kexec KERNEL INITRD PARAMETERS
  *
@@ -32,6 +32,7 @@ static const struct {
 	{"ops", test_ops},
 	{"full", test_full},
 	{"colors", test_colors},
+	{"claims", test_claims},
 	{"maps", test_maps},
 	{"minors", test_minors},
 	{"nomem", test_nomem},
@@ -57,6 +58,7 @@ static const struct {
 static void usage(void)
 {
 	fprintf(stderr, "usage: check-driver [--region R] [--long] [--seed N] [--file F] "
+			"[--module M] "
 			"PART...\nParts:");
 	for (unsigned int i = 0; i < N_PARTS; i++)
 		fprintf(stderr, " %s", parts[i].name);
@@ -108,6 +110,7 @@ int main(int argc, char **argv)
 		{"long", no_argument, NULL, 'l'},
 		{"seed", required_argument, NULL, 's'},
 		{"file", required_argument, NULL, 'f'},
+		{"module", required_argument, NULL, 'm'},
 		{"hold", required_argument, NULL, 'h'},
 		{"pin", required_argument, NULL, 'p'},
 		{"kexec", no_argument, NULL, 'k'},
@@ -124,6 +127,9 @@ int main(int argc, char **argv)
 		case 'l':
 			options.long_form = true;
 			options.seconds = 60;
+			break;
+		case 'm':
+			options.module = optarg;
 			break;
 		case 's':
 			options.seed = strtoull(optarg, NULL, 0);

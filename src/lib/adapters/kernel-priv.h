@@ -32,6 +32,8 @@ typedef enum {
 	DAXC_STEP_GEOMETRY,
 	DAXC_STEP_LEND,
 	DAXC_STEP_RECLAIM,
+	DAXC_STEP_CLAIM,
+	DAXC_STEP_UNCLAIM,
 } DaxcKernelStep;
 
 /**

@@ -393,10 +393,11 @@ static gboolean leave_out_lent(DaxcSnapshot *snapshot)
 		g_ptr_array_remove_index(snapshot->carvings, i);
 		g_ptr_array_remove_index(snapshot->found, i);
 	}
-	for (guint i = snapshot->claims->len; i-- > 0;) {
-		if (strcmp(g_array_index(snapshot->claims, DaxcClaim, i).color.owner,
+	for (guint i = snapshot->owned_colors->len; i-- > 0;) {
+		if (strcmp(g_array_index(snapshot->owned_colors, DaxcOwnedColor, i)
+				   .color.owner,
 			   owner) == 0)
-			g_array_remove_index(snapshot->claims, i);
+			g_array_remove_index(snapshot->owned_colors, i);
 	}
 	return snapshot->carvings->len < before;
 }
