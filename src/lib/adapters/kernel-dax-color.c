@@ -31,6 +31,9 @@ static DaxColor *dax_color_of(DaxcKernel *kernel)
 
 /* ---- errnos as sentences ---- */
 
+/* How often the host is asked for what it has not given back. */
+#define RECLAIM_AGAIN_US 50000
+
 #define KEPT                                                                             \
 	"the host did not give it back in time: it has no room elsewhere for what is "   \
 	"in it, "                                                                        \
@@ -403,8 +406,18 @@ static gboolean dax_color_reclaim(DaxcKernel *kernel, const char *name, guint wa
 				  GError **error)
 {
 	g_autofree char *path = mode_path(kernel, name);
-	int code = daxc_write_bounded(path, "devdax", wait_ms);
+	gint64 now = g_get_monotonic_time(), end = now + (gint64)wait_ms * 1000;
+	int code;
 
+	/* What is being allocated at the moment is in the way for a moment. */
+	do {
+		code = daxc_write_bounded(path, "devdax",
+					  (guint)MAX((end - now) / 1000, 0));
+		if (code != EBUSY)
+			break;
+		g_usleep(RECLAIM_AGAIN_US);
+		now = g_get_monotonic_time();
+	} while (now < end);
 	return code == 0 || refused(error, DAXC_STEP_RECLAIM, name, code);
 }
 

@@ -21,6 +21,7 @@ gcc -O1 -o /tmp/eat -x c - <<'C' || exit 1
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <fcntl.h>
 #include <unistd.h>
 static volatile sig_atomic_t stop;
 static void please_stop(int number) { (void)number; stop = 1; }
@@ -70,7 +71,7 @@ mem_total() {
 # Bytes of node 2, 0 when it is offline.
 node_total() {
   { cat /sys/devices/system/node/node$NODE/meminfo 2>/dev/null || :; } |
-    awk '/MemTotal/ { bytes = $4 * 1024 } END { printf "%d\n", bytes }'
+    awk '/MemTotal/ { bytes = $4 * 1024 } END { printf "%.0f\n", bytes }'
 }
 
 lent() {
