@@ -171,6 +171,7 @@ void test_resize(void);
 void test_stale(void);
 void test_release(void);
 void test_vfio(void);
+void test_vhost(void);
 void test_poison(void);
 void test_storm(void);
 void test_kvm(void);

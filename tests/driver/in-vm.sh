@@ -28,7 +28,10 @@ run_part() {
   region=$(large_region)
   [[ $part != *@small ]] || region=$(small_region)
   [[ $part != *@2 ]] || region=$(region_of_node 2)
-  [ "$part" != vfio ] || give_card_to_vfio
+  case $part in
+    vfio) give_card_to_vfio ;;
+    vhost) modprobe -a tun vhost_net || vm_die "no vhost-net" ;;
+  esac
   "$program" --region "$region" --file "$(file_for_direct_io)" \
     --module "$(claimant "$program")" "$@" "${part%@*}"
 }

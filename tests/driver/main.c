@@ -40,6 +40,7 @@ static const struct {
 	{"stale", test_stale},
 	{"release", test_release},
 	{"vfio", test_vfio},
+	{"vhost", test_vhost},
 	{"poison", test_poison},
 	{"storm", test_storm},
 	{"kvm", test_kvm},
