@@ -58,6 +58,8 @@ unbind_all() {
 # load_eighth PROGRAM: the plug-in that was built with it.
 load_eighth() {
   insmod "${1%/tests/driver/*}/driver/$(uname -r)/tests/eighth.ko" || vm_die "no eighth.ko"
+}
+
 # claimant PROGRAM: the module that claims, of the build that PROGRAM is of.
 claimant() {
   echo "${1%/tests/driver/*}/driver/$(uname -r)/tests/dax_color_claimant.ko"
