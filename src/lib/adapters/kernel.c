@@ -920,7 +920,8 @@ static gboolean check_ours_to_unbind(const DaxcKernel *kernel,
 {
 	if (!instance->driver || strcmp(instance->driver, kernel->ops->driver) == 0)
 		return TRUE;
-	if (kernel->ops->reclaim && daxc_kernel_is_lent(instance)) {
+	if (daxc_kernel_is_lent(instance) &&
+	    strcmp(kernel->ops->driver, DAXC_DRIVER_DAX_COLOR) == 0) {
 		g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
 			    "%s is lent to the host as RAM: `daxcolor reclaim` takes it "
 			    "back; one that daxcolor did not lend, writing devdax to its "
