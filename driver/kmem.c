@@ -360,6 +360,8 @@ static int dc_memory_notified(struct notifier_block *block, unsigned long event,
 	struct dc_kmem *kmem = dc_kmem_of(what->start_pfn, &first);
 	int node;
 
+	if (kmem && event == MEM_GOING_ONLINE && READ_ONCE(kmem->adding))
+		return notifier_from_errno(-EPERM);
 	if (kmem) {
 		dc_memory_changes(kmem, event, what, first);
 		return NOTIFY_OK;
@@ -492,9 +494,15 @@ static int dc_add_extent(struct dc_kmem *kmem, u32 i)
 	const struct dce_extent *extent = &kmem->extents->list[i];
 	int err = dc_room_make(region, extent->start, extent->start + extent->size);
 
+	/*
+	 * The system may be set to bring all new memory online at once, in a zone from
+	 * which it does not come back. Who wanted it says which zone.
+	 */
+	WRITE_ONCE(kmem->adding, true);
 	if (!err)
 		err = add_memory_driver_managed(kmem->node, extent->start, extent->size,
 						DC_RAM_NAME, MHP_NONE);
+	WRITE_ONCE(kmem->adding, false);
 	if (err) {
 		dc_room_fill(region, extent->start, extent->start + extent->size);
 		dev_warn(&kmem->instance->dev, "%#llx-%#llx cannot be system RAM: error %d\n",

@@ -27,6 +27,7 @@ struct dax_color_persist;
  * @hotplug: protects @kept, @marked, @online and @closing; held while a memory block
  *	comes and goes
  * @changing: it is
+ * @adding: memory is being added, and none of it comes online meanwhile
  * @closing: nothing is allocated any more
  * @exposed: a block of it was online
  * @lent: its struct pages are not ours
@@ -47,6 +48,7 @@ struct dc_kmem {
 	unsigned long *added;
 	struct mutex hotplug;	/* of @kept, @marked, @online and @closing */
 	bool changing;
+	bool adding;
 	bool closing;
 	bool exposed;
 	bool lent;

@@ -89,10 +89,10 @@ unsigned int kmem_set_blocks(const char *state)
 	return refused;
 }
 
-/* Blocks stay offline until a test says otherwise. */
-static void no_policy(void)
+/* For blocks of which nobody has said anything yet. */
+static void policy(const char *text)
 {
-	put("/sys/devices/system/memory/auto_online_blocks", "offline", 7);
+	put("/sys/devices/system/memory/auto_online_blocks", text, strlen(text));
 }
 
 /* ---- modes ---- */
@@ -376,6 +376,21 @@ static char *hog(uint64_t size)
 	return memory;
 }
 
+static void comes_offline(void)
+{
+	char name[NAME_SIZE];
+
+	make(name, 2 * MIB, GIB);
+	policy("online");
+	ok_errno(0, kmem_mode(name, "kmem"), "kmem: 1 GiB of system RAM");
+	ok(node_memory("MemTotal") == 0, "kmem: the system does not take it by itself");
+	ok(kmem_set_blocks("online_movable") == 0, "kmem: but when it is told to");
+	ok(node_memory("MemTotal") == GIB, "kmem: all of it");
+	ok_errno(0, kmem_mode(name, "devdax"), "kmem: and back");
+	policy("offline");
+	kmem_drop(name);
+}
+
 static void leaves_nothing(void)
 {
 	char name[NAME_SIZE], *memory;
@@ -468,7 +483,6 @@ void test_kmem_poison(void)
 	pid_t child;
 	int status;
 
-	no_policy();
 	make(name, 2 * MIB, GIB);
 	if (kmem_mode(name, "kmem") || kmem_set_blocks("online_kernel"))
 		die("1 GiB of system RAM cannot be had");
@@ -700,8 +714,8 @@ static void on_and_off(void)
 
 void test_kmem(void)
 {
-	no_policy();
 	refusals();
+	comes_offline();
 	leaves_nothing();
 	stays_while_pinned();
 	eighths();

@@ -504,9 +504,10 @@ START_TEST(blocks_come_online_movable)
 	g_autofree char *root = g_dir_make_tmp("daxcolor-test-XXXXXX", NULL);
 	g_autofree char *command = g_strdup_printf("rm -rf '%s'", root);
 	g_autoptr(GArray) extents = g_array_new(FALSE, FALSE, sizeof(DaxcExtent));
-	const DaxcExtent extent = {3 * 128 * MIB, 3 * 128 * MIB};
+	const DaxcExtent extent = {3 * 128 * MIB, 4 * 128 * MIB};
 	g_autofree char *first = NULL;
 	g_autofree char *second = NULL;
+	g_autofree char *third = NULL;
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GError) size = NULL;
 
@@ -514,13 +515,19 @@ START_TEST(blocks_come_online_movable)
 	put_file(root, MEMORY "block_size_bytes", "8000000\n");
 	put_file(root, MEMORY "memory3/state", "offline\n");
 	put_file(root, MEMORY "memory4/state", "online\n");
+	put_file(root, MEMORY "memory4/valid_zones", "Movable\n");
+	put_file(root, MEMORY "memory5/state", "online\n");
+	put_file(root, MEMORY "memory5/valid_zones", "Normal\n");
 	ck_assert_uint_eq(daxc_memory_block_size(root, NULL), 128 * MIB);
 	ck_assert(!daxc_memory_online(root, extents, &error));
-	unit_assert_error(error, DAXC_ERROR_KERNEL, "memory block 5");
+	unit_assert_error(error, DAXC_ERROR_KERNEL, "memory block 6");
 	first = get_file(root, MEMORY "memory3/state");
 	second = get_file(root, MEMORY "memory4/state");
 	ck_assert_ptr_nonnull(strstr(first, "online_movable"));
 	ck_assert_str_eq(second, "online\n");
+	/* One that somebody was faster with is not left where it cannot come back. */
+	third = get_file(root, MEMORY "memory5/state");
+	ck_assert_ptr_nonnull(strstr(third, "online_movable"));
 	put_file(root, MEMORY "block_size_bytes", "3000000\n");
 	ck_assert_uint_eq(daxc_memory_block_size(root, &size), 0);
 	unit_assert_error(size, DAXC_ERROR_KERNEL, "power of two");

@@ -63,16 +63,29 @@ static gboolean is_online(const char *path)
 	       strcmp(g_strchomp(state), "online") == 0;
 }
 
+/* Of a block that is online: it is in this zone. */
+static gboolean is_movable(const char *root, guint64 number)
+{
+	g_autofree char *path = g_strdup_printf(
+		"%s" MEMORY "/memory%" G_GUINT64_FORMAT "/valid_zones", root, number);
+	g_autofree char *zones = NULL;
+
+	return g_file_get_contents(path, &zones, NULL, NULL) &&
+	       g_str_has_prefix(zones, "Movable");
+}
+
 static gboolean online_block(const char *root, guint64 number, GError **error)
 {
 	g_autofree char *path = g_strdup_printf(
 		"%s" MEMORY "/memory%" G_GUINT64_FORMAT "/state", root, number);
 	int code;
 
+	/* A rule of udev's may have been faster, and may be once more. */
+	if (is_online(path) && !is_movable(root, number))
+		write_now(path, "offline");
 	if (is_online(path) || write_now(path, "online_movable") == 0)
 		return TRUE;
 	code = write_now(path, "online");
-	/* The kernel's policy may have been faster. */
 	if (code == 0 || is_online(path))
 		return TRUE;
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,

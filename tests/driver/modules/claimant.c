@@ -39,7 +39,8 @@ static unsigned int idles;
 module_param(idles, uint, 0444);
 MODULE_PARM_DESC(idles, "how often nobody had a page pinned");
 
-static void claimant_failed(struct dax_color_claimant *claimant, const char *instance, u64 where)
+static void claimant_failed(struct dax_color_claimant *claimant, const char *instance,
+			    u64 where)
 {
 	pr_info("claimant: %s failed at %llu\n", instance, where);
 	offset = where;
@@ -80,7 +81,9 @@ static int __init claimant_init(void)
 {
 	int err = uuid_parse(uuid, &claimant.uuid);
 
-	return err ? err : dax_color_claim(&claimant, (const char *const *)names, nr_names, shared);
+	return err ? err
+		   : dax_color_claim(&claimant, (const char *const *)names, nr_names,
+				     shared);
 }
 
 static void __exit claimant_exit(void)
