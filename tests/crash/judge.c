@@ -526,9 +526,11 @@ char *judge_instances(Judge *judge, const char *state)
 	for (guint i = 0; look->instances && i < look->instances->len; i++) {
 		const DaxcInstance *instance = g_ptr_array_index(look->instances, i);
 
-		g_string_append_printf(text, "%s %s %s:", instance->name,
-				       instance->driver ? instance->driver : "-",
-				       instance->claimant ? instance->claimant : "-");
+		g_string_append_printf(text, "%s %s", instance->name,
+				       instance->driver ? instance->driver : "-");
+		if (instance->claimant)
+			g_string_append_printf(text, " of %s", instance->claimant);
+		g_string_append_c(text, ':');
 		add_extents(text, instance->extents);
 	}
 	return g_string_free(text, FALSE);

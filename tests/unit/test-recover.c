@@ -195,10 +195,16 @@ START_TEST(a_guest_that_lost_its_claim_has_it_again)
 	g_autoptr(DaxcCarving) carving = carve_well(&f, 1, "red", 6 * GIB, 2);
 	g_autofree char *before = claimant_of(&f, carving->instance);
 	g_autofree char *after = NULL;
+	g_autoptr(DaxcInstance) instance = NULL;
+	g_autoptr(GError) error = NULL;
 
 	ck_assert_str_eq(before, carving->uuid);
 	unclaim(&f, carving->instance);
+	ck_assert_ptr_null(daxc_host_carving_instance(f.host, carving, &error));
+	unit_assert_error(error, DAXC_ERROR_KERNEL, "is not what the ledger says");
 	assert_reports(&f, "was not claimed for it: claimed");
+	instance = daxc_host_carving_instance(f.host, carving, NULL);
+	ck_assert_ptr_nonnull(instance);
 	after = claimant_of(&f, carving->instance);
 	ck_assert_str_eq(after, carving->uuid);
 	teardown(&f);

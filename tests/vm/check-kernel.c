@@ -948,6 +948,50 @@ static void check_owners(void)
 	ok_enforced(&domain, FALSE, "listed ranges cannot be told: it has none again");
 }
 
+static gboolean is_claimed_by(const char *name, const char *uuid)
+{
+	g_autoptr(DaxcInstance) instance = daxc_kernel_instance(kernel, name, NULL);
+
+	return instance && g_strcmp0(instance->claimant, uuid) == 0;
+}
+
+static void check_claims(void)
+{
+	static const char red[] = "11111111-1111-4111-8111-111111111111";
+	static const char blue[] = "22222222-2222-4222-8222-222222222222";
+	g_autoptr(GError) error = NULL;
+	g_autofree char *one = carve_for("0+8", NULL, &error);
+	g_autofree char *other = carve_for("16+8", NULL, &error);
+	const char *const both[] = {one, other, NULL}, *const second[] = {other, NULL};
+	guint64 *memory, *again;
+
+	if (!ok_no_error(one && other, error, "two carvings"))
+		return;
+	ok_no_error(daxc_kernel_claim(kernel, second, blue, FALSE, &error), error,
+		    "the second is claimed");
+	ok(!daxc_kernel_claim(kernel, both, red, FALSE, &error), "both cannot be");
+	ok_error(error, DAXC_ERROR_BUSY, "somebody else", "... and why is said");
+	g_clear_error(&error);
+	ok(is_claimed_by(one, NULL) && is_claimed_by(other, blue),
+	   "the first is nobody's");
+	ok_no_error(daxc_kernel_destroy(kernel, other, blue, &error), error,
+		    "its claimant destroys the second");
+	ok_no_error(daxc_kernel_claim(kernel, (const char *const[]){one, NULL}, red,
+				      FALSE, &error),
+		    error, "the first is claimed");
+	memory = map(one, 8 * MIB);
+	again = map(one, 8 * MIB);
+	ok(memory && !again && errno == EBUSY, "it is opened once");
+	if (memory)
+		munmap(memory, 8 * MIB);
+	ok(!daxc_kernel_destroy(kernel, one, blue, &error), "nobody else destroys it");
+	ok_error(error, DAXC_ERROR_BUSY, red, "... and why is said");
+	g_clear_error(&error);
+	ok(is_claimed_by(one, red), "its claimant has it still");
+	ok_no_error(daxc_kernel_destroy(kernel, one, red, &error), error,
+		    "its claimant destroys it");
+}
+
 /* Returns: the end of a pipe in which pages of the instance are. */
 static int pin_page(const char *name, guint64 offset)
 {
@@ -1026,6 +1070,7 @@ static void check_dax_color(void)
 	check_carving();
 	check_small_carving();
 	check_owners();
+	check_claims();
 	check_pinned();
 	check_holders();
 }

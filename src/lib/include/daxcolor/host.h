@@ -350,8 +350,9 @@ GPtrArray *daxc_host_find(DaxcHost *host, const char *uuid, GError **error);
  * daxc_host_carving_instance:
  *
  * Returns: (transfer full): the instance of an active carving, after a look at
- *   the kernel whether it is enabled and has exactly the carving's extents: a
- *   name alone may have gone to another. Fails with DAXC_ERROR_KERNEL.
+ *   the kernel whether it is enabled, has exactly the carving's extents, and, where
+ *   the kernel knows claims, is claimed for the domain: a name alone may have gone to
+ *   another. Fails with DAXC_ERROR_KERNEL.
  */
 DaxcInstance *daxc_host_carving_instance(DaxcHost *host, const DaxcCarving *carving,
 					 GError **error);
