@@ -179,7 +179,27 @@ follows 0 "taken back for a guest"
 destroy on0
 undefine on0
 undefine on1
+
+# A copy of the ledger in persistent data of node 2: a ledger that is lost comes back with the guests that run.
+echo 1 >/sys/bus/platform/devices/hmem.1/dax_region/create
+store=$(</sys/bus/platform/devices/hmem.1/dax_region/create)
+echo $GIB >$DEVICES/$store/size
+check "an instance keeps persistent data" eval "echo kmem-persist blob >$DEVICES/$store/mode"
+printf '[daxcolor]\nledger_copy = /dev/blob-%s\n' "$store" >/etc/daxcolor/daxcolor.conf
+define kept 512 "$(tenant red "<daxcolor:cell id='0' node='1'/>")" cmdline='then=hang'
+check "a guest starts, and the ledger is copied" start kept
+instance=$(instances_of kept)
+rm -rf /var/lib/daxcolor
+check "the ledger is lost, and comes back" daxcolor recover
+same "with the guest" "$instance" "$(daxcolor list --json | jq -r '.carvings[].instance')"
+same "whose state is as it was" active "$(ledger 'SELECT state FROM carving')"
+destroy kept
+undefine kept
+check "its memory comes back" wait_for 30 eval '[ "$(ledger_rows)" = 0 ]'
 rm /etc/daxcolor/daxcolor.conf
+echo devdax >$DEVICES/$store/mode
+echo 0 >$DEVICES/$store/size
+echo "$store" >/sys/bus/platform/devices/hmem.1/dax_region/delete
 check "nothing is held at the end" comes_to_nothing
 # The kernel says so of each page that somebody is using when its block is to go, and tries again.
 same "the kernel complains of nothing but pages in use" "" \
