@@ -356,8 +356,6 @@ static guint recovered_lent(Fixture *f)
 	f->host = open_host(f, TRUE);
 	ck_assert(daxc_host_recover(f->host, FALSE, &report, &error));
 	unit_assert_no_error(error);
-	for (guint i = 0; i < report->len; i++)
-		ck_assert_ptr_null(strstr(g_ptr_array_index(report, i), "it stays"));
 	g_clear_pointer(&report, g_ptr_array_unref);
 	assert_agree(f);
 	assert_whole(f);

@@ -24,6 +24,9 @@
 #include "core/owner.h"
 
 #define NAME "host-memory"
+/* For one more, when the time for all of them is over: what the host has not used it
+ * gives back in less. */
+#define LEAST_MS 1000
 
 gboolean daxc_carving_is_lent(const DaxcCarving *carving)
 {
@@ -110,8 +113,19 @@ static void keep_record(DaxcHost *host, DaxcCarving *carving, const char *name)
 		g_warning("%s", failure->message);
 }
 
+static guint time_left(gint64 end)
+{
+	return (guint)MAX((end - g_get_monotonic_time()) / 1000, LEAST_MS);
+}
+
+static gint64 time_of_end(const DaxcHost *host)
+{
+	return g_get_monotonic_time() + (gint64)host->config->wait_ms * 1000;
+}
+
 /* @carving is RELEASING, by us. */
-static gboolean give_back(DaxcHost *host, DaxcCarving *carving, GError **error)
+static gboolean give_back(DaxcHost *host, DaxcCarving *carving, gint64 end,
+			  GError **error)
 {
 	g_autoptr(GPtrArray) instances = daxc_kernel_instances(host->kernel, error);
 	const DaxcInstance *instance;
@@ -121,8 +135,7 @@ static gboolean give_back(DaxcHost *host, DaxcCarving *carving, GError **error)
 		return FALSE;
 	instance = find_instance(carving, instances);
 	name = instance ? instance->name : NULL;
-	if ((!name ||
-	     daxc_kernel_reclaim(host->kernel, name, host->config->wait_ms, error)) &&
+	if ((!name || daxc_kernel_reclaim(host->kernel, name, time_left(end), error)) &&
 	    forget(host, carving, name, error))
 		return TRUE;
 	keep_record(host, carving, name);
@@ -231,12 +244,14 @@ static gboolean lend_one(DaxcHost *host, DaxcCarving *carving, GError **error)
 /* Says in @error what is left. */
 static void undo(DaxcHost *host, GPtrArray *lent, GError **error)
 {
+	gint64 end = time_of_end(host);
+
 	for (guint i = 0; i < lent->len; i++) {
 		DaxcCarving *carving = g_ptr_array_index(lent, i);
 		g_autoptr(GError) local = NULL;
 
 		if (record_alone(host, carving, DAXC_CARVING_RELEASING, &local) &&
-		    give_back(host, carving, &local))
+		    give_back(host, carving, end, &local))
 			continue;
 		g_prefix_error(error,
 			       "(undoing was not possible yet: %s; `daxcolor reclaim` "
@@ -318,13 +333,14 @@ static gboolean mark_releasing(DaxcHost *host, GPtrArray *lent, GError **error)
 static gboolean give_all_back(DaxcHost *host, GPtrArray *lent, guint64 *bytes,
 			      GError **error)
 {
+	gint64 end = time_of_end(host);
 	g_autoptr(GError) first = NULL;
 
 	for (guint i = 0; i < lent->len; i++) {
 		DaxcCarving *carving = g_ptr_array_index(lent, i);
 		g_autoptr(GError) local = NULL;
 
-		if (give_back(host, carving, &local))
+		if (give_back(host, carving, end, &local))
 			*bytes += carving->plan->size;
 		else if (!first)
 			first = g_steal_pointer(&local);
@@ -451,42 +467,15 @@ gboolean daxc_reclaim_for(DaxcHost *host, const DaxcRequest *request,
 
 /* ---- what was interrupted ---- */
 
-static gboolean is_abandoned(const DaxcCarving *carving, const DaxcInstance *instance)
+gboolean daxc_recover_lent(DaxcHost *host, DaxcCarving *carving,
+			   const DaxcInstance *instance, GPtrArray *report,
+			   GError **error)
 {
-	if (carving->state != DAXC_CARVING_ACTIVE)
-		return !daxc_maker_lives(carving);
-	/* Somebody has taken it back by hand. */
-	return instance && !daxc_kernel_is_lent(instance);
-}
+	g_autofree char *who = daxc_carving_describe(carving);
 
-static gboolean end_abandoned(DaxcHost *host, DaxcCarving *carving, GPtrArray *report,
-			      GError **error)
-{
-	g_autoptr(GError) stuck = NULL;
-
-	if (!record_alone(host, carving, DAXC_CARVING_RELEASING, error))
-		return FALSE;
-	if (give_back(host, carving, &stuck))
-		daxc_report(report, "memory that was lent to the host: taken back");
-	else
-		daxc_report(report, "%s; it stays lent", stuck->message);
-	return TRUE;
-}
-
-gboolean daxc_reclaim_abandoned(DaxcHost *host, GPtrArray *report, GError **error)
-{
-	g_autoptr(DaxcSnapshot) snapshot = daxc_begin_recovered(host, NULL, error);
-
-	if (!snapshot)
-		return FALSE;
-	daxc_ledger_rollback(host->ledger);
-	for (guint i = 0; i < snapshot->carvings->len; i++) {
-		DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
-
-		if (daxc_carving_is_lent(carving) &&
-		    is_abandoned(carving, g_ptr_array_index(snapshot->found, i)) &&
-		    !end_abandoned(host, carving, report, error))
-			return FALSE;
-	}
-	return TRUE;
+	carving->state = DAXC_CARVING_ACTIVE;
+	g_free(carving->instance);
+	carving->instance = g_strdup(instance->name);
+	daxc_report(report, "%s: was interrupted: the host has it", who);
+	return daxc_ledger_update(host->ledger, carving, error);
 }

@@ -190,14 +190,16 @@ static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 {
 	DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, index);
 	const DaxcInstance *instance = g_ptr_array_index(snapshot->found, index);
+	gboolean lent = daxc_carving_is_lent(carving);
+	/* What the host gives back is not lent any more, whoever asked for it. */
+	gboolean kept = instance && (!lent || daxc_kernel_is_lent(instance));
 
-	if (carving->state == DAXC_CARVING_ACTIVE && instance)
+	if (carving->state == DAXC_CARVING_ACTIVE && kept)
 		return follow_name(host, carving, instance, report, error);
-	/* That takes its time, and no transaction (daxc_reclaim_abandoned()). */
-	if (instance && daxc_carving_is_lent(carving) && daxc_kernel_is_lent(instance))
-		return TRUE;
 	if (carving->state != DAXC_CARVING_ACTIVE && daxc_maker_lives(carving))
 		return TRUE;
+	if (kept && lent)
+		return daxc_recover_lent(host, carving, instance, report, error);
 	if (!instance && is_elsewhere(host, carving))
 		return TRUE;
 	return undo_record(host, snapshot, index, report, error);
@@ -425,8 +427,6 @@ gboolean daxc_host_recover(DaxcHost *host, gboolean booted, GPtrArray **report,
 		daxc_ledger_rollback(host->ledger);
 		return FALSE;
 	}
-	if (!daxc_reclaim_abandoned(host, done, error))
-		return FALSE;
 	if (report)
 		*report = g_steal_pointer(&done);
 	return TRUE;

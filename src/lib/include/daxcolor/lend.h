@@ -43,7 +43,7 @@ GPtrArray *daxc_host_lend(DaxcHost *host, gint node, const GArray *colors,
  * @bytes: (out) (optional): what came back
  *
  * Takes back what has memory of these colors. It is zeroed like a guest's. Waits for the
- * host as long as the configuration says (wait), for each; what it does not give back
+ * host as long as the configuration says (wait) for all of it; what it does not give back
  * stays lent, and that is DAXC_ERROR_BUSY.
  */
 gboolean daxc_host_reclaim(DaxcHost *host, gint node, const GArray *colors,
