@@ -35,9 +35,8 @@ static DaxColor *dax_color_of(DaxcKernel *kernel)
 #define RECLAIM_AGAIN_US 50000
 
 #define KEPT                                                                             \
-	"the host did not give it back in time: it has no room elsewhere for what is "   \
-	"in it, "                                                                        \
-	"or something (a device, DMA) holds on to pages of it"
+	"the host did not give it back in time: it has no room elsewhere for what it "   \
+	"has there, or something (a device, DMA) holds on to pages"
 
 static const DaxcReason reasons[] = {
 	{DAXC_STEP_CREATE, ENOSPC, DAXC_ERROR_REFUSED,
@@ -96,6 +95,7 @@ static const DaxcReason reasons[] = {
 	 "this dax_color is too old: it knows no modes"},
 	{DAXC_STEP_RECLAIM, EINTR, DAXC_ERROR_BUSY, KEPT},
 	{DAXC_STEP_RECLAIM, EBUSY, DAXC_ERROR_BUSY, KEPT},
+	{DAXC_STEP_RECLAIM, ENOMEM, DAXC_ERROR_BUSY, KEPT},
 	{DAXC_STEP_RECLAIM, ETIMEDOUT, DAXC_ERROR_BUSY,
 	 KEPT ", and its kernel is still at it"},
 	{0},
