@@ -417,15 +417,18 @@ static void wake_up(int signal)
 	(void)signal;
 }
 
-/* "devdax", and a signal to the writer after @seconds. */
+/* "devdax", and a signal to the writer after @seconds. What is being allocated or freed
+ * at the moment is in the way for a moment. */
 static int ask_back(const char *name, unsigned int seconds)
 {
 	struct sigaction action = {.sa_handler = wake_up};
+	double end = now() + seconds;
 	int code;
 
 	sigaction(SIGALRM, &action, NULL);
 	alarm(seconds);
-	code = kmem_mode(name, "devdax");
+	while ((code = kmem_mode(name, "devdax")) == EBUSY && now() < end)
+		usleep(100000);
 	alarm(0);
 	return code;
 }
@@ -437,7 +440,7 @@ static void stays_while_pinned(void)
 	int pipes[2], code;
 
 	make(name, 2 * MIB, GIB);
-	if (kmem_mode(name, "kmem") || kmem_set_blocks("online_kernel"))
+	if (kmem_mode(name, "kmem") || kmem_set_blocks("online_movable"))
 		die("1 GiB of system RAM cannot be had");
 	memory = hog(64 * MIB);
 	memset(memory, 0x5a, 64 * MIB);
@@ -484,7 +487,7 @@ void test_kmem_poison(void)
 	int status;
 
 	make(name, 2 * MIB, GIB);
-	if (kmem_mode(name, "kmem") || kmem_set_blocks("online_kernel"))
+	if (kmem_mode(name, "kmem") || kmem_set_blocks("online_movable"))
 		die("1 GiB of system RAM cannot be had");
 	child = fork();
 	if (child == 0)
