@@ -232,19 +232,20 @@ static void refused_layouts(void)
 	ok_errno(EINVAL, kmem_mode(small, "kmem"),
 		 "kmem: refused where there is no whole memory block");
 	kmem_drop(small);
+	/* There and behind it nobody has had memory yet. */
 	make_of(first, 2 * MIB,
-		(const struct extent[]){{.start = 0, .size = 128 * MIB}, {}});
+		(const struct extent[]){{.start = 2 * GIB, .size = 128 * MIB}, {}});
 	make_of(second, 2 * MIB,
-		(const struct extent[]){{.start = 512 * MIB, .size = 128 * MIB}, {}});
+		(const struct extent[]){{.start = 2560 * MIB, .size = 128 * MIB}, {}});
 	ok_errno(EBUSY, kmem_mode(first, "kmem"),
 		 "kmem: refused where another has memory in the same GiB");
 	kmem_drop(second);
 	ok_errno(0, kmem_mode(first, "kmem"), "kmem: taken when the other is gone");
-	ok_errno(EBUSY, create(second) ?: add(second, 512 * MIB, 128 * MIB),
+	ok_errno(EBUSY, create(second) ?: add(second, 2560 * MIB, 128 * MIB),
 		 "kmem: no other gets memory in the same GiB meanwhile");
 	scrubs_the_rest();
 	ok_errno(0, kmem_mode(first, "devdax"), "kmem: back");
-	ok_errno(0, add(second, 512 * MIB, 128 * MIB), "kmem: then another does");
+	ok_errno(0, add(second, 2560 * MIB, 128 * MIB), "kmem: then another does");
 	kmem_drop(second);
 	kmem_drop(first);
 }
