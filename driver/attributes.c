@@ -652,6 +652,91 @@ static ssize_t owner_store(struct device *dev, struct device_attribute *attr, co
 }
 static DEVICE_ATTR_ADMIN_RW(owner);
 
+static const char *const dc_mode_names[] = {
+	[DC_MODE_DEVDAX] = "devdax",
+	[DC_MODE_KMEM] = "kmem",
+	[DC_MODE_PERSIST] = "kmem-persist",
+};
+
+static ssize_t mode_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return sysfs_emit(buf, "%s\n", dc_mode_names[READ_ONCE(to_dc_instance(dev)->mode)]);
+}
+
+/* MODE, `kmem force`, `kmem-persist TYPE`, `kmem-persist TYPE force` */
+static bool dc_parse_mode(char *text, enum dc_mode *mode, const char **type, bool *force)
+{
+	int found = match_string(dc_mode_names, ARRAY_SIZE(dc_mode_names), dc_word(&text));
+	const char *word = dc_word(&text);
+
+	if (found < 0)
+		return false;
+	*mode = found;
+	if (*mode == DC_MODE_PERSIST && *word) {
+		*type = word;
+		word = dc_word(&text);
+	}
+	if (*mode == DC_MODE_KMEM || *type) {
+		*force = !strcmp(word, "force");
+		if (*force)
+			word = dc_word(&text);
+	}
+	return !*word && !*dc_word(&text) && (!*type || dcp_is_type(*type));
+}
+
+static ssize_t mode_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			  size_t count)
+{
+	struct dc_instance *instance = to_dc_instance(dev);
+	char *text = kstrdup(buf, GFP_KERNEL);
+	const char *type = NULL;
+	bool force = false;
+	enum dc_mode mode;
+	int err = -EINVAL;
+
+	if (!text)
+		return -ENOMEM;
+	if (dc_parse_mode(text, &mode, &type, &force)) {
+		err = mutex_lock_interruptible(&instance->lock);
+		if (!err) {
+			err = dc_kmem_set(instance, mode, type, force);
+			mutex_unlock(&instance->lock);
+		}
+	}
+	kfree(text);
+	return err ? err : count;
+}
+static DEVICE_ATTR_ADMIN_RW(mode);
+
+static ssize_t persist_type_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	struct dc_instance *instance = to_dc_instance(dev);
+	ssize_t count;
+
+	mutex_lock(&instance->lock);
+	count = sysfs_emit(buf, "%s\n", instance->persist_type);
+	mutex_unlock(&instance->lock);
+	return count;
+}
+static DEVICE_ATTR_RO(persist_type);
+
+static ssize_t adopt_store(struct device *dev, struct device_attribute *attr, const char *buf,
+			   size_t count)
+{
+	struct dc_instance *instance = to_dc_instance(dev);
+	u64 start;
+	int err = kstrtou64(buf, 16, &start);
+
+	if (err)
+		return err;
+	mutex_lock(&instance->lock);
+	err = dc_adopt(instance, start);
+	mutex_unlock(&instance->lock);
+	return err ? err : count;
+}
+
+static struct device_attribute dev_attr_adopt = __ATTR(adopt, 0200, NULL, adopt_store);
+
 static ssize_t claim_show(struct device *dev, struct device_attribute *attr, char *buf)
 {
 	return dc_claim_show(to_dc_instance(dev), buf);
@@ -697,6 +782,9 @@ static struct attribute *dc_instance_attrs[] = {
 	&dev_attr_mapping.attr,
 	&dev_attr_color.attr,
 	&dev_attr_owner.attr,
+	&dev_attr_mode.attr,
+	&dev_attr_persist_type.attr,
+	&dev_attr_adopt.attr,
 	&dev_attr_claim.attr,
 	&dev_attr_instance_resource.attr,
 	&dev_attr_instance_target_node.attr,

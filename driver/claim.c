@@ -43,6 +43,8 @@ static int dc_may_claim(struct dc_instance *instance, const struct dc_claim *who
 
 	if (instance->dead || !dc_size(instance))
 		return -ENXIO;
+	if (instance->shut)
+		return -EBUSY;
 	if (claim->count && (!dc_is_claimant(claim, who) || claim->shared != who->shared))
 		return -EBUSY;
 	return !who->shared && instance->opens > 1 ? -EBUSY : 0;

@@ -84,6 +84,13 @@ static inline void dc_flush_forgotten(void)
 #define DC_FOP_MMAP_SYNC	.mmap_supported_flags = MAP_SYNC
 #endif
 
+/* Whether memory that comes online is PageOffline before, and so counted as managed by nobody. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 11, 0)
+#define DC_HOTPLUG_IS_PAGE_OFFLINE	0
+#else
+#define DC_HOTPLUG_IS_PAGE_OFFLINE	1
+#endif
+
 /* Where the memory of an hmem device is; false when it does not say. */
 static inline bool dc_hmem_range(struct platform_device *pdev, struct range *range)
 {

@@ -41,6 +41,7 @@
 #include <linux/debugfs.h>
 
 #include "space.h"
+#include "super.h"
 
 struct dax_color_claimant;
 
@@ -48,6 +49,13 @@ struct dax_color_claimant;
 #define DC_ALIGN	SZ_2M
 /* Struct pages come and go in blocks of this size, at addresses that are multiples of it. */
 #define DC_BLOCK	SZ_1G
+
+/* What an instance is used as. */
+enum dc_mode {
+	DC_MODE_DEVDAX,
+	DC_MODE_KMEM,
+	DC_MODE_PERSIST,
+};
 
 enum dc_fault { DC_FAULT_4K, DC_FAULT_2M, DC_FAULT_1G, DC_NR_FAULTS };
 
@@ -87,6 +95,8 @@ struct dc_domain {
  * @region: whose it is
  * @start: first address
  * @size: bytes; less than DC_BLOCK only at the ends of a region
+ * @lent: bytes of it that are system RAM; not 0: it has no struct pages of ours, and
+ *	can have none
  * @bytes: in use by pieces that are not free; the block goes with the last
  */
 struct dc_block {
@@ -94,6 +104,7 @@ struct dc_block {
 	struct dc_region *region;
 	u64 start;
 	u64 size;
+	u64 lent;
 	u64 bytes;
 };
 
@@ -117,6 +128,7 @@ struct dc_bad {
  * @node: target node, which may be offline
  * @start: first address, a multiple of DC_ALIGN
  * @size: bytes, a multiple of DC_ALIGN
+ * @resource: in /proc/iomem
  * @domain: whose colors its memory has
  * @ids: N of daxR.N
  * @lock: protects what follows, where nothing else is said
@@ -147,6 +159,7 @@ struct dc_region {
 	int node;
 	u64 start;
 	u64 size;
+	struct resource *resource;
 	struct dc_domain *domain;
 	struct ida ids;
 
@@ -201,8 +214,13 @@ struct dc_claim {
  * @align: size of its faults; changes while @extents is NULL only
  * @owner: as user space wrote it; nil: nobody
  * @key: whose its colors are: @owner, or a UUID of its own
- * @open_lock: innermost; protects @opens and @claim
+ * @mode: what it is used as
+ * @kmem: as system RAM; NULL: it is none
+ * @persist_type: of the persistent data in its memory; "": there are none
+ * @failed: memory of it failed while it was system RAM
+ * @open_lock: innermost; protects @opens, @shut and @claim
  * @opens: open files
+ * @shut: nobody can open or claim it
  * @claim: who has claimed it; changes with dc_claims_lock, is made with @lock too
  * @faults: answered, by size
  * @debugfs: directory
@@ -223,8 +241,13 @@ struct dc_instance {
 	unsigned long align;
 	uuid_t owner;
 	uuid_t key;
-	spinlock_t open_lock;	/* of @opens and @claim */
+	enum dc_mode mode;
+	struct dc_kmem *kmem;
+	char persist_type[DCP_TYPE_SIZE];
+	bool failed;
+	spinlock_t open_lock;	/* of @opens, @shut and @claim */
 	unsigned int opens;
+	bool shut;
 	struct dc_claim claim;
 	atomic64_t faults[DC_NR_FAULTS];
 	struct dentry *debugfs;
@@ -298,6 +321,9 @@ int dc_add_colors(struct dc_instance *instance, u32 count, const unsigned long *
 /* Takes all of its memory; cannot fail. */
 void dc_empty(struct dc_instance *instance);
 
+/* Extents of an instance of size 0, with all that is in them, where a superblock says so. */
+int dc_adopt(struct dc_instance *instance, u64 start);
+
 /* returns.c: memory on its way back, and memory that failed */
 /* With the region's lock: dcs_set() that cannot fail. */
 void dc_space_set(struct dc_region *region, u64 start, u64 size, enum dcs_state state,
@@ -325,6 +351,8 @@ bool dc_has_bad(struct dc_region *region, u64 start, u64 size);
 /* What failed is known beyond the life of a region. */
 void dc_bad_recall(struct dc_region *region);
 void dc_bad_keep(struct dc_region *region);
+/* Memory failed at @address; must not wait for dc_region.lock. */
+void dc_bad_report(struct dc_region *region, u64 address);
 
 /* domain.c */
 struct dc_domain *dc_domain_get(int node);
@@ -356,6 +384,16 @@ int dc_blocks_get_one(struct dc_region *region, const struct dcs_range *range, u
 /* The first @bytes of @ranges. */
 void dc_blocks_put_ranges(struct dc_region *region, const struct dcs_ranges *ranges, u64 bytes);
 void dc_blocks_put(struct dc_region *region, u64 start, u64 size);
+/*
+ * Nobody has struct pages for @extents any more, nor can have them until dc_blocks_unlend().
+ * -EBUSY: something else is in the same blocks.
+ */
+int dc_blocks_may_lend(const struct dc_region *region, const struct dce_extents *extents);
+int dc_blocks_lend(struct dc_region *region, const struct dce_extents *extents);
+int dc_blocks_unlend(struct dc_region *region, const struct dce_extents *extents,
+		     unsigned long align);
+/* Some of the block that has @address is lent. */
+bool dc_block_is_lent(const struct dc_region *region, u64 address);
 /* Somebody holds a page of the range. */
 bool dc_pages_pinned(struct dc_region *region, u64 start, u64 size);
 /* The pages of the range belong to no file any more, but for those that failed. */
@@ -373,6 +411,27 @@ void dc_zero_exit(void);
  */
 int dc_zero(int node, const struct dcs_ranges *ranges, const bool *stop, atomic64_t *left);
 
+/* kmem.c: instances as system RAM, with dc_instance.lock */
+int dc_kmem_init(void);
+void dc_kmem_exit(void);
+int dc_kmem_set(struct dc_instance *instance, enum dc_mode mode, const char *type, bool force);
+/* The instance goes: waits until its memory is not system RAM. */
+void dc_kmem_remove(struct dc_instance *instance);
+/* -EBUSY: its memory must stay as it is. */
+int dc_kmem_may_resize(const struct dc_instance *instance, u64 size);
+/* Nobody can open or claim it any more; -EBUSY: somebody has. */
+int dc_kmem_shut(struct dc_instance *instance);
+/* As far as what is in its memory allows it, it can be again. */
+void dc_kmem_unshut(struct dc_instance *instance);
+/* Its memory is gone. */
+void dc_kmem_forget(struct dc_instance *instance);
+
+/* persist.c: what the first page at a physical address is; as dcp_judge() */
+enum dcp_verdict dc_persist_judge(u64 address, struct dcp_super *super, const char **why);
+
+/* blob.c */
+int dc_blob_init(void);
+void dc_blob_exit(void);
 /* claim.c */
 int dc_claims_init(void);
 void dc_claims_exit(void);

@@ -213,7 +213,7 @@ static int dc_count_open(struct dc_instance *instance)
 	int err;
 
 	spin_lock(&instance->open_lock);
-	err = dc_claim_may_open(instance);
+	err = instance->shut ? -EBUSY : dc_claim_may_open(instance);
 	if (!err)
 		instance->opens++;
 	spin_unlock(&instance->open_lock);

@@ -385,6 +385,7 @@ void dc_instance_remove(struct dc_instance *instance)
 {
 	mutex_lock(&instance->lock);
 	WRITE_ONCE(instance->dead, true);
+	dc_kmem_remove(instance);
 	dc_empty(instance);
 	mutex_unlock(&instance->lock);
 	dc_claim_forget(instance);

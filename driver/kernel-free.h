@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What the decision code (color.h, space.c) needs of the kernel, or of the C
- * library where it is compiled into the library's core and into tests. It is the
+ * What the decision code (color.h, space.c, super.c, blob-store.c) needs of the kernel,
+ * or of the C library where it is compiled into the library's core and into tests. It is the
  * only file of the driver that knows which of the two it is in.
  */
 #ifndef DAX_COLOR_KERNEL_FREE_H
@@ -11,6 +11,8 @@
 
 #include <linux/align.h>
 #include <linux/bitops.h>
+#include <linux/build_bug.h>
+#include <linux/crc32.h>
 #include <linux/errno.h>
 #include <linux/kernel.h>
 #include <linux/limits.h>
@@ -18,13 +20,16 @@
 #include <linux/mm.h>
 #include <linux/slab.h>
 #include <linux/sort.h>
+#include <linux/stddef.h>
 #include <linux/string.h>
 #include <linux/types.h>
 
 #else
 
+#include <assert.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -91,6 +96,23 @@ static inline void sort(void *base, size_t n, size_t size,
 	(void)swap;
 	if (n > 1)
 		qsort(base, n, size, compare);
+}
+
+/* As the kernel's: nothing is inverted, neither at the start nor at the end. */
+static inline u32 crc32_le(u32 crc, const unsigned char *bytes, size_t size)
+{
+	static const u32 nibbles[16] = {
+		0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
+		0x4db26158, 0x5005713c, 0xedb88320, 0xf00f9344, 0xd6d6a3e8, 0xcb61b38c,
+		0x9b64c2b0, 0x86d3d2d4, 0xa00ae278, 0xbdbdf21c,
+	};
+
+	while (size--) {
+		crc ^= *bytes++;
+		crc = crc >> 4 ^ nibbles[crc & 15];
+		crc = crc >> 4 ^ nibbles[crc & 15];
+	}
+	return crc;
 }
 
 #endif

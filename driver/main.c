@@ -27,6 +27,8 @@ static const struct dc_step dc_steps[] = {
 	{ dc_claims_init, dc_claims_exit },
 	{ dc_instances_init, dc_instances_exit },
 	{ dc_debugfs_start, dc_debugfs_exit },
+	{ dc_kmem_init, dc_kmem_exit },
+	{ dc_blob_init, dc_blob_exit },
 	{ dc_region_driver_register, dc_region_driver_unregister },
 };
 

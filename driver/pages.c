@@ -140,6 +140,8 @@ static s64 dc_block_get(struct dc_region *region, u64 at, u64 end, unsigned long
 	struct dc_block *block = region->blocks[index];
 	u64 bytes;
 
+	if (block && block->lent)
+		return -EBUSY;
 	if (!block) {
 		block = dc_block_new(region, index, align);
 		if (IS_ERR(block))
@@ -219,6 +221,135 @@ void dc_blocks_put_ranges(struct dc_region *region, const struct dcs_ranges *ran
 		dc_blocks_put(region, ranges->list[i].start, size);
 		bytes -= size;
 	}
+}
+
+bool dc_block_is_lent(const struct dc_region *region, u64 address)
+{
+	const struct dc_block *block = region->blocks[dc_block_index(region, address)];
+
+	return block && block->lent;
+}
+
+/* Bytes of @extents that are in the same block as @address. */
+static u64 dc_bytes_in_block(const struct dc_region *region, const struct dce_extents *extents,
+			     u64 address)
+{
+	u64 start = ALIGN_DOWN(address, DC_BLOCK), end = start + DC_BLOCK, bytes = 0;
+	u32 i;
+
+	for (i = 0; i < extents->nr; i++) {
+		u64 from = max(extents->list[i].start, start);
+		u64 to = min(extents->list[i].start + extents->list[i].size, end);
+
+		bytes += from < to ? to - from : 0;
+	}
+	return bytes;
+}
+
+/* Whether nothing else is in the blocks of an extent. Only its ends can share one. */
+static bool dc_blocks_are_own(const struct dc_region *region, const struct dce_extents *extents,
+			      const struct dce_extent *extent)
+{
+	u64 first = extent->start, last = extent->start + extent->size - 1;
+
+	return region->blocks[dc_block_index(region, first)]->bytes ==
+		       dc_bytes_in_block(region, extents, first) &&
+	       region->blocks[dc_block_index(region, last)]->bytes ==
+		       dc_bytes_in_block(region, extents, last);
+}
+
+/* Says of the blocks of an extent that bytes of them are lent. */
+static void dc_blocks_note(struct dc_region *region, const struct dce_extent *extent)
+{
+	u64 at, end = extent->start + extent->size, next;
+
+	for (at = extent->start; at < end; at = next) {
+		struct dc_block **block = &region->blocks[dc_block_index(region, at)];
+
+		next = min(end, ALIGN_DOWN(at, DC_BLOCK) + DC_BLOCK);
+		/* Small, and there is no way to go on without it. */
+		if (!*block)
+			*block = kzalloc(sizeof(**block), GFP_KERNEL | __GFP_NOFAIL);
+		(*block)->lent += next - at;
+	}
+}
+
+static void dc_blocks_unnote(struct dc_region *region, const struct dce_extent *extent)
+{
+	u64 at, end = extent->start + extent->size, next;
+
+	for (at = extent->start; at < end; at = next) {
+		struct dc_block **block = &region->blocks[dc_block_index(region, at)];
+
+		next = min(end, ALIGN_DOWN(at, DC_BLOCK) + DC_BLOCK);
+		(*block)->lent -= next - at;
+		if ((*block)->lent)
+			continue;
+		kfree(*block);
+		*block = NULL;
+	}
+}
+
+int dc_blocks_may_lend(const struct dc_region *region, const struct dce_extents *extents)
+{
+	u32 i;
+
+	for (i = 0; i < extents->nr; i++) {
+		if (!dc_blocks_are_own(region, extents, &extents->list[i]))
+			return -EBUSY;
+	}
+	return 0;
+}
+
+int dc_blocks_lend(struct dc_region *region, const struct dce_extents *extents)
+{
+	int err = dc_blocks_may_lend(region, extents);
+	u32 i;
+
+	if (err)
+		return err;
+	for (i = 0; i < extents->nr; i++)
+		dc_blocks_put(region, extents->list[i].start, extents->list[i].size);
+	for (i = 0; i < extents->nr; i++)
+		dc_blocks_note(region, &extents->list[i]);
+	return 0;
+}
+
+/* With the region's lock, so that all of them can be lent again when one fails. */
+static int dc_blocks_get_extent(struct dc_region *region, const struct dce_extent *extent,
+				unsigned long align)
+{
+	u64 at = extent->start, end = at + extent->size;
+
+	while (at < end) {
+		s64 bytes = dc_block_get(region, at, end, align);
+
+		if (bytes < 0) {
+			dc_blocks_put(region, extent->start, at - extent->start);
+			return bytes;
+		}
+		at += bytes;
+	}
+	return 0;
+}
+
+int dc_blocks_unlend(struct dc_region *region, const struct dce_extents *extents,
+		     unsigned long align)
+{
+	int err = 0;
+	u32 i, got;
+
+	for (i = 0; i < extents->nr; i++)
+		dc_blocks_unnote(region, &extents->list[i]);
+	for (got = 0; !err && got < extents->nr; got += !err)
+		err = dc_blocks_get_extent(region, &extents->list[got], align);
+	if (!err)
+		return 0;
+	while (got--)
+		dc_blocks_put(region, extents->list[got].start, extents->list[got].size);
+	for (i = 0; i < extents->nr; i++)
+		dc_blocks_note(region, &extents->list[i]);
+	return err;
 }
 
 /* Pages that share one reference count, at @address. */

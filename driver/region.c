@@ -143,6 +143,7 @@ static int dc_probe(struct platform_device *pdev)
 	struct dc_region_info info;
 	struct range *range = &info.range;
 	struct dc_region *region;
+	struct resource *resource;
 	int err;
 
 	err = dc_read_device(pdev, &info);
@@ -150,7 +151,8 @@ static int dc_probe(struct platform_device *pdev)
 		err = dc_align_range(dev, range);
 	if (err)
 		return err;
-	if (!request_mem_region(range->start, range_len(range), dev_name(dev))) {
+	resource = request_mem_region(range->start, range_len(range), dev_name(dev));
+	if (!resource) {
 		dev_err(dev, "%#llx-%#llx is busy: see /proc/iomem for who has part of it\n",
 			range->start, range->end);
 		return -EBUSY;
@@ -158,6 +160,8 @@ static int dc_probe(struct platform_device *pdev)
 	if (dev_to_node(dev) == NUMA_NO_NODE)
 		set_dev_node(dev, numa_map_to_online_node(info.node));
 	region = dc_region_alloc(pdev, range, info.node);
+	if (region)
+		region->resource = resource;
 	err = region ? dc_region_start(region, &info) : -ENOMEM;
 	if (err) {
 		if (region)

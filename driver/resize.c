@@ -18,6 +18,9 @@
  * @colors: of these colors; NULL: any
  * @nr_colors: how many there were when it was asked
  * @count: granules of @colors
+ * @list: exactly these ranges, of @size together; NULL: as above
+ * @nr: how many
+ * @keep: what is in them stays
  */
 struct dc_ask {
 	u64 size;
@@ -25,6 +28,9 @@ struct dc_ask {
 	const unsigned long *colors;
 	u32 nr_colors;
 	u32 count;
+	const struct dcs_range *list;
+	u32 nr;
+	bool keep;
 };
 
 /**
@@ -71,26 +77,38 @@ static bool dc_may(void *data, u32 color)
 	return dc_domain_may(instance->region->domain, &instance->key, color);
 }
 
+static int dc_choose_list(struct dc_instance *instance, const struct dcs_range *list, u32 nr,
+			  struct dcs_ranges *out)
+{
+	struct dc_region *region = instance->region;
+	int err = 0;
+	u32 i;
+
+	for (i = 0; !err && i < nr; i++) {
+		err = dcs_check_free(&region->space, list[i].start, list[i].size);
+		if (!err)
+			err = dc_domain_check(region->domain, &instance->key, list[i].start,
+					      list[i].size);
+	}
+	if (err)
+		return err;
+	out->list = kvmalloc_array(nr, sizeof(*out->list), GFP_KERNEL);
+	if (!out->list)
+		return -ENOMEM;
+	memcpy(out->list, list, nr * sizeof(*list));
+	out->nr = nr;
+	out->room = nr;
+	for (i = 0; i < nr; i++)
+		out->size += list[i].size;
+	return 0;
+}
+
 static int dc_choose_range(struct dc_instance *instance, const struct dc_ask *ask,
 			   struct dcs_ranges *out)
 {
-	struct dc_region *region = instance->region;
-	int err = dcs_check_free(&region->space, ask->start, ask->size);
+	struct dcs_range range = { .start = ask->start, .size = ask->size };
 
-	if (err)
-		return err;
-	err = dc_domain_check(region->domain, &instance->key, ask->start, ask->size);
-	if (err)
-		return err;
-	out->list = kvmalloc(sizeof(*out->list), GFP_KERNEL);
-	if (!out->list)
-		return -ENOMEM;
-	out->list[0].start = ask->start;
-	out->list[0].size = ask->size;
-	out->nr = 1;
-	out->room = 1;
-	out->size = ask->size;
-	return 0;
+	return dc_choose_list(instance, &range, 1, out);
 }
 
 static int dc_choose_colors(struct dc_instance *instance, const struct dc_ask *ask,
@@ -119,6 +137,8 @@ static int dc_choose(struct dc_instance *instance, const struct dc_ask *ask,
 
 	if (ask->colors)
 		return dc_choose_colors(instance, ask, out);
+	if (ask->list)
+		return dc_choose_list(instance, ask->list, ask->nr, out);
 	if (ask->start)
 		return dc_choose_range(instance, ask, out);
 	return dcs_find(&region->space, ask->size, max_t(u64, instance->align, DC_ALIGN),
@@ -284,7 +304,7 @@ static int dc_grow_pinned(struct dc_instance *instance, const struct dc_ask *ask
 	if (err)
 		return err;
 	err = dc_blocks_get(region, &grant.ranges, instance->align, &grant.mapped);
-	if (!err)
+	if (!err && !ask->keep)
 		err = dc_zero(region->node, &grant.dirty, &region->dying, NULL);
 	if (!err)
 		err = dc_publish(instance, &grant);
@@ -302,6 +322,8 @@ static int dc_grow(struct dc_instance *instance, const struct dc_ask *ask)
 
 	if (instance->dead)
 		return -ENXIO;
+	if (!first && dc_kmem_may_resize(instance, U64_MAX))
+		return -EBUSY;
 	if (first && !try_module_get(THIS_MODULE))
 		return -ENXIO;
 	err = dc_grow_pinned(instance, ask);
@@ -330,6 +352,76 @@ int dc_add_colors(struct dc_instance *instance, u32 count, const unsigned long *
 	struct dc_ask ask = { .count = count, .colors = colors, .nr_colors = nr_colors };
 
 	return dc_grow(instance, &ask);
+}
+
+/* ---- growing by what holds persistent data ---- */
+
+/* What is at @start is looked at as the instance's, and is not its afterwards. */
+static int dc_read_super(struct dc_instance *instance, u64 start, struct dcp_super *super)
+{
+	struct dc_ask ask = { .start = start, .size = DC_ALIGN };
+	struct dc_grant grant;
+	const char *why;
+	int err;
+
+	if (!IS_ALIGNED(start, DC_ALIGN))
+		return -EINVAL;
+	err = dc_take(instance, &ask, &grant);
+	if (err)
+		return err;
+	err = dc_blocks_get(instance->region, &grant.ranges, instance->align, &grant.mapped);
+	if (!err && dc_persist_judge(start, super, &why) != DCP_VALID)
+		err = -ENODATA;
+	dc_give_up(instance, &grant);
+	dc_grant_free(&grant);
+	return err;
+}
+
+static int dc_adopt_extents(struct dc_instance *instance, const struct dcp_super *super)
+{
+	struct dc_ask ask = { .size = super->size, .nr = super->nr_extents, .keep = true };
+	struct dcs_range *list = kvmalloc_array(ask.nr, sizeof(*list), GFP_KERNEL);
+	int err = list ? 0 : -ENOMEM;
+	u32 i;
+
+	for (i = 0; !err && i < ask.nr; i++) {
+		list[i].start = super->extents[i].start;
+		list[i].size = super->extents[i].size;
+		if (!IS_ALIGNED(list[i].start | list[i].size,
+				max_t(u64, instance->align, DC_ALIGN)))
+			err = -EINVAL;
+	}
+	ask.list = list;
+	if (!err)
+		err = dc_grow(instance, &ask);
+	kvfree(list);
+	return err;
+}
+
+int dc_adopt(struct dc_instance *instance, u64 start)
+{
+	struct dcp_super *super;
+	int err;
+
+	if (instance->dead)
+		return -ENXIO;
+	if (dc_extents(instance))
+		return -EBUSY;
+	super = kmalloc(sizeof(*super), GFP_KERNEL);
+	if (!super)
+		return -ENOMEM;
+	/* It may hold what others have left behind: nobody maps it. */
+	err = dc_kmem_shut(instance);
+	if (!err) {
+		err = dc_read_super(instance, start, super);
+		if (!err)
+			err = dc_adopt_extents(instance, super);
+		if (!err)
+			strscpy(instance->persist_type, super->type, sizeof(super->type));
+		dc_kmem_unshut(instance);
+	}
+	kfree(super);
+	return err;
 }
 
 /* ---- shrinking ---- */
@@ -386,8 +478,10 @@ static void dc_cut(struct dc_instance *instance, struct dce_extents *new)
 	mutex_unlock(&region->lock);
 	trace_dax_color_resize(instance, old->size, size);
 	dce_free(old);
-	if (!new)
+	if (!new) {
+		dc_kmem_forget(instance);
 		module_put(THIS_MODULE);
+	}
 }
 
 void dc_empty(struct dc_instance *instance)
@@ -416,7 +510,7 @@ int dc_resize(struct dc_instance *instance, u64 size)
 		return -ENXIO;
 	if (!IS_ALIGNED(size, max_t(u64, instance->align, DC_ALIGN)))
 		return -EINVAL;
-	if (size < old && dc_claimed(instance))
+	if (dc_kmem_may_resize(instance, size) || (size < old && dc_claimed(instance)))
 		return -EBUSY;
 	if (!size) {
 		dc_empty(instance);

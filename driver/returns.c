@@ -229,7 +229,27 @@ static struct dc_returning *dc_next_returning(struct dc_region *region)
 	return list_first_entry_or_null(&region->unpinned, struct dc_returning, list);
 }
 
-/* The first dirty piece, no more of it than is in one block. */
+/*
+ * The first part of a piece that is in one block; not where system RAM is, which keeps
+ * the struct pages of the rest of its block away.
+ */
+static bool dc_first_part(const struct dc_region *region, const struct dcs_piece *piece,
+			  struct dcs_range *range)
+{
+	u64 at, next;
+
+	for (at = piece->start; at < piece->end; at = next) {
+		next = min(piece->end, ALIGN_DOWN(at, DC_BLOCK) + DC_BLOCK);
+		if (dc_block_is_lent(region, at))
+			continue;
+		range->start = at;
+		range->size = next - at;
+		return true;
+	}
+	return false;
+}
+
+/* The first dirty memory that can be zeroed now, no more of it than is in one block. */
 static bool dc_first_dirty(const struct dc_region *region, struct dcs_range *range)
 {
 	u32 i;
@@ -237,12 +257,8 @@ static bool dc_first_dirty(const struct dc_region *region, struct dcs_range *ran
 	for (i = 0; i < region->space.nr; i++) {
 		const struct dcs_piece *piece = &region->space.pieces[i];
 
-		if (piece->state != DCS_DIRTY)
-			continue;
-		range->start = piece->start;
-		range->size = min(piece->end, ALIGN_DOWN(piece->start, DC_BLOCK) + DC_BLOCK) -
-			      piece->start;
-		return true;
+		if (piece->state == DCS_DIRTY && dc_first_part(region, piece, range))
+			return true;
 	}
 	return false;
 }
@@ -358,6 +374,19 @@ static bool dc_fail_small(unsigned long pfn)
 	return true;
 }
 
+void dc_bad_report(struct dc_region *region, u64 address)
+{
+	struct dc_bad *bad = kmalloc(sizeof(*bad), GFP_KERNEL | __GFP_NOFAIL);
+
+	bad->address = address;
+	bad->told = false;
+	dev_err(region->dev, "memory failed at %#llx: its granule is retired\n", address);
+	if (dc_bad_add(region, bad))
+		queue_work(dc_returns_wq, &region->retire);
+	else
+		kfree(bad);
+}
+
 /*
  * The kernel calls this before it kills who has the page mapped. Not the place to
  * wait for dc_region.lock: its holder may be waiting for the caller's reference.
@@ -365,16 +394,7 @@ static bool dc_fail_small(unsigned long pfn)
 int dc_memory_failed(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long nr_pages,
 		     int flags)
 {
-	struct dc_region *region = pgmap->owner;
-	struct dc_bad *bad = kmalloc(sizeof(*bad), GFP_KERNEL | __GFP_NOFAIL);
-
-	bad->address = PFN_PHYS(pfn);
-	bad->told = false;
-	dev_err(region->dev, "memory failed at %#llx: its granule is retired\n", bad->address);
-	if (dc_bad_add(region, bad))
-		queue_work(dc_returns_wq, &region->retire);
-	else
-		kfree(bad);
+	dc_bad_report(pgmap->owner, PFN_PHYS(pfn));
 	/* Else the generic handler finds the users and tells them. */
 	return dc_fail_small(pfn) ? 0 : -EOPNOTSUPP;
 }

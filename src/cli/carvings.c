@@ -342,3 +342,25 @@ void cli_print_extents(JsonArray *extents, const char *indent)
 		add_range(json_array_get_object_element(extents, i));
 	cli_print_table(extents, columns, indent);
 }
+
+gboolean cli_find_node(DaxcHost *host, const char *node, gint *which, GError **error)
+{
+	const DaxcGeometry *geometry = daxc_host_geometry(host);
+	guint64 number;
+
+	if (node) {
+		if (!daxc_uint_parse(node, "node", G_MAXINT, &number, error))
+			return FALSE;
+		*which = (gint)number;
+		return TRUE;
+	}
+	if (daxc_geometry_count(geometry) == 1) {
+		*which = daxc_geometry_get(geometry, 0)->node;
+		return TRUE;
+	}
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+		    "this host has %u caches with colors: say which with --node (see "
+		    "`daxcolor regions`)",
+		    daxc_geometry_count(geometry));
+	return FALSE;
+}

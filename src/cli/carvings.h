@@ -48,3 +48,6 @@ void cli_flatten_claims(JsonArray *rows);
 void cli_print_carvings(JsonArray *carvings);
 void cli_print_cell(JsonObject *cell, const char *indent);
 void cli_print_extents(JsonArray *extents, const char *indent);
+
+/* Reads what --node said, or finds the only cache with colors when that is NULL. */
+gboolean cli_find_node(DaxcHost *host, const char *node, gint *which, GError **error);

@@ -52,6 +52,8 @@ extern const CliVerb cli_plan;
 extern const CliVerb cli_carve;
 extern const CliVerb cli_release;
 extern const CliVerb cli_reserve;
+extern const CliVerb cli_lend;
+extern const CliVerb cli_reclaim;
 extern const CliVerb cli_scrub;
 extern const CliVerb cli_recover;
 extern const CliVerb cli_audit;

@@ -8,9 +8,10 @@
 #include "output.h"
 
 static const CliVerb *const verbs[] = {
-	&cli_regions, &cli_colors,  &cli_map,	 &cli_list,    &cli_show,
-	&cli_audit,   &cli_plan,    &cli_carve,	 &cli_release, &cli_reserve,
-	&cli_scrub,   &cli_recover, &cli_doctor, &cli_enroll,  &cli_unenroll,
+	&cli_regions, &cli_colors,   &cli_map,	 &cli_list,    &cli_show,
+	&cli_audit,   &cli_plan,     &cli_carve, &cli_release, &cli_reserve,
+	&cli_lend,    &cli_reclaim,  &cli_scrub, &cli_recover, &cli_doctor,
+	&cli_enroll,  &cli_unenroll,
 };
 
 static char *config, *state_dir, *simulate;

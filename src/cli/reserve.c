@@ -48,35 +48,12 @@ static void print_text(JsonNode *document)
 		cli_print_table(rows, columns, "");
 }
 
-/* Reads --node, or finds the only one there can be. */
-static gboolean find_node(DaxcHost *host, gint *which, GError **error)
-{
-	const DaxcGeometry *geometry = daxc_host_geometry(host);
-	guint64 number;
-
-	if (node) {
-		if (!daxc_uint_parse(node, "node", G_MAXINT, &number, error))
-			return FALSE;
-		*which = (gint)number;
-		return TRUE;
-	}
-	if (daxc_geometry_count(geometry) == 1) {
-		*which = daxc_geometry_get(geometry, 0)->node;
-		return TRUE;
-	}
-	g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
-		    "this host has %u caches with colors: say which with --node (see "
-		    "`daxcolor regions`)",
-		    daxc_geometry_count(geometry));
-	return FALSE;
-}
-
 static gboolean change(DaxcHost *host, const char *tenant, guint64 n,
 		       const GArray *colors, GError **error)
 {
 	gint which;
 
-	return find_node(host, &which, error) &&
+	return cli_find_node(host, node, &which, error) &&
 	       daxc_host_reserve(host, tenant, which, (guint)n, colors, error);
 }
 

@@ -217,6 +217,19 @@ static gboolean same_extents(const GArray *want, const GArray *have, guint n)
 	return TRUE;
 }
 
+/* Whether it is memory on loan, and not a guest's. */
+static gboolean is_hosts(const DaxcCarving *carving)
+{
+	return strcmp(carving->tenant, "daxcolor.host") == 0;
+}
+
+static gboolean is_usable(const DaxcInstance *instance, const DaxcCarving *carving)
+{
+	if (is_hosts(carving))
+		return g_strcmp0(instance->driver, "kmem") == 0;
+	return instance->driver && instance->major != 0;
+}
+
 /* All of its memory, or, of one in the making or going, what it has of it. */
 static gboolean backs(const DaxcInstance *instance, const DaxcCarving *carving)
 {
@@ -228,7 +241,7 @@ static gboolean backs(const DaxcInstance *instance, const DaxcCarving *carving)
 		return FALSE;
 	if (carving->state == DAXC_CARVING_ACTIVE &&
 	    (have->len != want->len || strcmp(instance->name, carving->instance) != 0 ||
-	     !instance->driver || instance->major == 0))
+	     !is_usable(instance, carving)))
 		return FALSE;
 	return same_extents(want, have, have->len);
 }
@@ -240,6 +253,8 @@ static void check_claim(Look *look, const DaxcCarving *carving,
 	const char *has = instance->claimant;
 	gboolean own = g_strcmp0(has, carving->uuid) == 0;
 
+	if (is_hosts(carving) && !has)
+		return;
 	if (own ? instance->claims == 1 && !instance->shared
 		: !has && carving->state != DAXC_CARVING_ACTIVE)
 		return;

@@ -221,6 +221,38 @@ static const struct operation {
 		.op = "reserve gray -n 1 -l 5@",
 		.stride = 5,
 	},
+	{
+		.name = "lend",
+		.guest = "dora",
+		.fresh = TRUE,
+		.op = "lend 4-6 -n 1@",
+		.stride = 11,
+	},
+	{
+		.name = "reclaim",
+		.guest = "dora",
+		.fresh = TRUE,
+		.before = {"lend 4-6 -n 1@"},
+		.op = "reclaim 4-6 -n 1@",
+		.stride = 11,
+	},
+	{
+		.name = "carve what is lent",
+		.guest = "dora",
+		.fresh = TRUE,
+		.before = {"lend 4-6 -n 1@"},
+		.op = "hook prepare@dora",
+		.stride = 17,
+	},
+	{
+		.name = "recover an interrupted lending",
+		.guest = "dora",
+		.fresh = TRUE,
+		.before = {"kill lend 4-6 -n 1@"},
+		.op = "recover@",
+		.again = "recover@",
+		.stride = 11,
+	},
 };
 
 /* Who comes next. */

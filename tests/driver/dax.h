@@ -144,6 +144,9 @@ uint64_t not_zero(const void *memory, uint64_t size);
 
 double now(void);
 
+/* Starts another kernel, as by kexec -e. */
+_Noreturn void kexec(const char *kernel, const char *initrd, const char *parameters);
+
 /* ---- the parts ---- */
 
 struct options {
@@ -172,5 +175,13 @@ void test_vhost(void);
 void test_poison(void);
 void test_storm(void);
 void test_kvm(void);
+void test_kmem(void);
+void test_kmem_poison(void);
+void test_blobs(void);
+void test_blobs_write(void);
+void test_blobs_read(void);
+void test_blobs_replace(void);
+void test_blobs_replaced(void);
+void test_images(void);
 
 #endif

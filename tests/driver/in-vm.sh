@@ -5,7 +5,7 @@
 #
 # Tests of the driver on the virtual host's memory: programs' parts (check-driver) and scripts of this
 # directory, each followed by a look into the kernel's log. PART@small runs on the small region that was
-# reserved at boot.
+# reserved at boot, PART@2 on that of node 2.
 set -uo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 # shellcheck source=tests/driver/lib.sh
@@ -27,6 +27,7 @@ run_part() {
   load_driver
   region=$(large_region)
   [[ $part != *@small ]] || region=$(small_region)
+  [[ $part != *@2 ]] || region=$(region_of_node 2)
   case $part in
     vfio) give_card_to_vfio ;;
     vhost) modprobe -a tun vhost_net || vm_die "no vhost-net" ;;
@@ -46,7 +47,7 @@ may_complain() {
 for part in "${parts[@]}"; do
   started=$SECONDS
   if [ -x "$here/$part.sh" ]; then
-    "$here/$part.sh" "$program"
+    "$here/$part.sh" "$program" "$@"
   else
     run_part "$part" "$@"
   fi || failures=$((failures + 1))

@@ -39,6 +39,27 @@ small_region() {
   cat "$PLATFORM"/dax_color.*/dax_region/id
 }
 
+# region_of_node NODE
+region_of_node() {
+  local region
+  for region in "$PLATFORM"/*/dax_region; do
+    [ "$(<"$region/target_node")" != "$1" ] || cat "$region/id"
+  done
+}
+
+# All regions, with what is in them, go; dax_color is there still.
+unbind_all() {
+  local device
+  for device in "$PLATFORM"/{hmem,dax_color}.*; do
+    [ ! -e "$device" ] || echo "${device##*/}" >"$PLATFORM/unbind"
+  done
+}
+
+# load_eighth PROGRAM: the plug-in that was built with it.
+load_eighth() {
+  insmod "${1%/tests/driver/*}/driver/$(uname -r)/tests/eighth.ko" || vm_die "no eighth.ko"
+}
+
 # claimant PROGRAM: the module that claims, of the build that PROGRAM is of.
 claimant() {
   echo "${1%/tests/driver/*}/driver/$(uname -r)/tests/dax_color_claimant.ko"

@@ -2,6 +2,7 @@
 /*
  * check-driver [--region R] [--long] [--seed N] [--file F] [--module M] PART...
  * check-driver --hold INSTANCE, --pin INSTANCE
+ * check-driver --kexec KERNEL INITRD PARAMETERS
  *
  * dax_color, from user space, as driver/ABI.md says it is. Runs as root in the virtual
  * host, where dax_color has a region, and nobody else an instance of it:
@@ -28,11 +29,29 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{"ops", test_ops},	   {"full", test_full},	    {"colors", test_colors},
-	{"claims", test_claims},   {"maps", test_maps},	    {"minors", test_minors},
-	{"nomem", test_nomem},	   {"resize", test_resize}, {"stale", test_stale},
-	{"release", test_release}, {"vfio", test_vfio},	    {"vhost", test_vhost},
-	{"poison", test_poison},   {"storm", test_storm},   {"kvm", test_kvm},
+	{"ops", test_ops},
+	{"full", test_full},
+	{"colors", test_colors},
+	{"claims", test_claims},
+	{"maps", test_maps},
+	{"minors", test_minors},
+	{"nomem", test_nomem},
+	{"resize", test_resize},
+	{"stale", test_stale},
+	{"release", test_release},
+	{"vfio", test_vfio},
+	{"vhost", test_vhost},
+	{"poison", test_poison},
+	{"storm", test_storm},
+	{"kvm", test_kvm},
+	{"kmem", test_kmem},
+	{"kmem-poison", test_kmem_poison},
+	{"blobs", test_blobs},
+	{"images", test_images},
+	{"blobs-write", test_blobs_write},
+	{"blobs-read", test_blobs_read},
+	{"blobs-replace", test_blobs_replace},
+	{"blobs-replaced", test_blobs_replaced},
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
@@ -95,6 +114,7 @@ int main(int argc, char **argv)
 		{"module", required_argument, NULL, 'm'},
 		{"hold", required_argument, NULL, 'h'},
 		{"pin", required_argument, NULL, 'p'},
+		{"kexec", no_argument, NULL, 'k'},
 		{},
 	};
 	int wanted = -1, option;
@@ -122,6 +142,10 @@ int main(int argc, char **argv)
 			hold(optarg);
 		case 'p':
 			pin(optarg);
+		case 'k':
+			if (argc - optind != 3)
+				usage();
+			kexec(argv[optind], argv[optind + 1], argv[optind + 2]);
 		default:
 			usage();
 		}

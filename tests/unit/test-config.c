@@ -49,6 +49,7 @@ static void assert_defaults(const DaxcConfig *config)
 	ck_assert_int_eq(config->zero, DAXC_ZERO_BEFORE_USE);
 	ck_assert_uint_eq(config->wait_ms, 30000);
 	ck_assert_str_eq(config->qemu_conf, "/etc/libvirt/qemu.conf");
+	ck_assert_ptr_null(config->ledger_copy);
 	ck_assert_ptr_null(config->description);
 	ck_assert_uint_eq(config->domains->len, 0);
 	ck_assert_uint_eq(config->regions->len, 0);
@@ -256,7 +257,7 @@ START_TEST(mistakes_in_the_configuration_are_named)
 		{"[daxcolor]\nzeros = never\n",
 		 "[daxcolor] zeros: no such key; in this "
 		 "section there are zero, kernel, wait, qemu_conf, zero_rate, "
-		 "zero_threads, bad"},
+		 "zero_threads, ledger_copy, bad"},
 		{"[tenant]\n", "[tenant]: no such section"},
 		{"[tenant ]\n", "[tenant ]: "},
 		{"[tenant a/b]\n", "[tenant a/b]: "},
@@ -280,6 +281,7 @@ START_TEST(mistakes_in_the_configuration_are_named)
 		{"[daxcolor]\nwait = -1\n", "wait: the value \"-1\""},
 		{"[daxcolor]\nwait = 30s\n", "wait: the value \"30s\""},
 		{"[daxcolor]\nqemu_conf = qemu.conf\n", "is not an absolute path"},
+		{"[daxcolor]\nledger_copy = blob-dax1.0\n", "is not an absolute path"},
 		{"[daxcolor]\nqemu_conf =\n", "is not an absolute path"},
 		{"[daxcolor]\nqemu_conf = /a\\nb\n", "cannot be printed"},
 		{"[daxcolor]\nqemu_conf = /a\\q\n", "qemu_conf: "},
@@ -601,7 +603,7 @@ START_TEST(the_manual_has_every_key)
 				      sections[i]);
 		}
 	}
-	ck_assert_uint_eq(n, 21);
+	ck_assert_uint_eq(n, 22);
 }
 END_TEST
 

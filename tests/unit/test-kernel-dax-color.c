@@ -137,6 +137,32 @@ START_TEST(a_usual_tree_is_read)
 }
 END_TEST
 
+START_TEST(system_ram_is_not_ours_to_map)
+{
+	static const struct {
+		const char *mode;
+		const char *driver;
+	} cases[] = {
+		{"devdax\n", DAXC_DRIVER_DAX_COLOR},
+		{"kmem\n", DAXC_DRIVER_KMEM},
+		{"kmem-persist\n", DAXC_DRIVER_KMEM},
+	};
+	g_autoptr(Tree) root = tree_usual();
+	g_autoptr(DaxcKernel) kernel = open_tree(root);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autoptr(DaxcInstance) instance = NULL;
+		gboolean lent = strcmp(cases[i].driver, DAXC_DRIVER_KMEM) == 0;
+
+		put(root, DEVICE "dax/dax0.1/mode", cases[i].mode);
+		instance = daxc_kernel_instance(kernel, "dax0.1", NULL);
+		ck_assert_str_eq(instance->driver, cases[i].driver);
+		ck_assert(daxc_kernel_is_lent(instance) == lent);
+		ck_assert_uint_eq(instance->major, lent ? 0 : 509);
+	}
+}
+END_TEST
+
 /* What is not daxR.0 may be the seed, and what is need not be. */
 START_TEST(the_kernel_says_which_is_the_seed)
 {
@@ -408,6 +434,37 @@ static void assert_text(const Tree *root, const char *path, const char *expected
 	ck_assert_str_eq(text, expected);
 }
 
+#define MEMORY "sys/devices/system/memory/"
+
+/* Blocks of 512 MiB: two for each GiB of the instance, which has two. */
+START_TEST(lending_brings_every_block_online)
+{
+	static const char *const states[] = {
+		MEMORY "memory10/state", MEMORY "memory11/state", MEMORY "memory14/state",
+		MEMORY "memory15/state"};
+	g_autoptr(Tree) root = tree_usual();
+	g_autoptr(DaxcKernel) kernel = open_tree(root);
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GError) stuck = NULL;
+
+	put(root, MEMORY "block_size_bytes", "20000000\n");
+	put(root, DEVICE "dax/dax0.1/mode", "");
+	for (gsize i = 0; i < G_N_ELEMENTS(states); i++)
+		put(root, states[i], "");
+	ck_assert_uint_eq(daxc_kernel_lend_unit(kernel, NULL), GIB / 2);
+	ck_assert(daxc_kernel_lend(kernel, "dax0.1", &error));
+	unit_assert_no_error(error);
+	assert_text(root, DEVICE "dax/dax0.1/mode", "kmem");
+	for (gsize i = 0; i < G_N_ELEMENTS(states); i++)
+		assert_text(root, states[i], "online_movable");
+	ck_assert(!daxc_kernel_destroy(kernel, "dax0.1", NULL, &stuck));
+	unit_assert_error(stuck, DAXC_ERROR_REFUSED, "daxcolor reclaim");
+	put(root, DEVICE "dax/dax0.1/mode", "kmem\n");
+	ck_assert(daxc_kernel_reclaim(kernel, "dax0.1", 5000, &error));
+	unit_assert_no_error(error);
+}
+END_TEST
+
 START_TEST(what_is_written)
 {
 	const DaxcExtent extent = {6 * GIB, GIB};
@@ -509,6 +566,8 @@ int main(void)
 	tcase_add_test(tests, a_geometry_that_cannot_be);
 	tcase_add_test(tests, color_owners_are_read);
 	tcase_add_test(tests, color_owners_that_cannot_be);
+	tcase_add_test(tests, system_ram_is_not_ours_to_map);
+	tcase_add_test(tests, lending_brings_every_block_online);
 	tcase_add_test(tests, what_is_written);
 	tcase_add_test(tests, a_refusal_is_a_sentence);
 	tcase_add_test(tests, tenants_are_owners);

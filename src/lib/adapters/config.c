@@ -80,6 +80,7 @@ void daxc_config_free(DaxcConfig *config)
 	if (!config)
 		return;
 	g_free(config->qemu_conf);
+	g_free(config->ledger_copy);
 	g_array_unref(config->bad);
 	g_hash_table_unref(config->keepers);
 	g_ptr_array_unref(config->domains);
@@ -305,11 +306,15 @@ static gboolean read_daxcolor(const Section *section, DaxcConfig *config, GError
 	    !read_choice(section, "kernel", kernels, &kernel, error) ||
 	    !read_uint(section, "wait", 0, MAX_WAIT, &wait, error) ||
 	    !read_text(section, "qemu_conf", &config->qemu_conf, error) ||
+	    !read_text(section, "ledger_copy", &config->ledger_copy, error) ||
 	    !read_zeroing(section, config, error))
 		return FALSE;
 	if (!g_path_is_absolute(config->qemu_conf))
 		return refuse(section, "qemu_conf", error,
 			      "\"%s\" is not an absolute path", config->qemu_conf);
+	if (config->ledger_copy && !g_path_is_absolute(config->ledger_copy))
+		return refuse(section, "ledger_copy", error,
+			      "\"%s\" is not an absolute path", config->ledger_copy);
 	config->zero = (DaxcZeroPolicy)zero;
 	config->kernel = (DaxcKernelChoice)kernel;
 	config->wait_ms = (guint)wait * 1000;
@@ -610,7 +615,8 @@ static gboolean read_region(const Section *section, DaxcConfig *config, GError *
 }
 
 static const char *const daxcolor_keys[] = {
-	"zero", "kernel", "wait", "qemu_conf", "zero_rate", "zero_threads", "bad", NULL,
+	"zero",		"kernel",      "wait", "qemu_conf", "zero_rate",
+	"zero_threads", "ledger_copy", "bad",  NULL,
 };
 static const char *const tenant_keys[] = {"zero", NULL};
 static const char *const cache_keys[] = {

@@ -11,6 +11,7 @@
  *   qemu_conf = /etc/libvirt/qemu.conf
  *   zero_rate = 4GiB               # a second, in the background; default: no limit
  *   zero_threads = 8               # default: as many as help
+ *   ledger_copy = /dev/blob-dax1.0 # a store of dax_color's, or a file
  *   bad = 0x140001000; 0x180000000-0x1801fffff   # memory that must not be used
  *
  *   [tenant acme]                  # daxcolor.conf only
@@ -58,6 +59,7 @@ typedef enum {
  * @zero_rate: bytes a second that zeroing may write while nobody waits for it; 0:
  *   no limit
  * @zero_threads: 0: as many as help
+ * @ledger_copy: (nullable): where a copy of the ledger is kept
  * @bad: (element-type DaxcExtent): memory that the administrator found to be bad
  * @keepers: (element-type utf8): tenants who may get their own memory back as they
  *   left it
@@ -72,6 +74,7 @@ typedef struct {
 	DaxcKernelChoice kernel;
 	guint wait_ms;
 	char *qemu_conf;
+	char *ledger_copy;
 	guint64 zero_rate;
 	guint zero_threads;
 	GArray *bad;

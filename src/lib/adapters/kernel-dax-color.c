@@ -4,6 +4,7 @@
  * no library for it, so changes are plain writes; reading is kernel-sysfs.c's.
  */
 #include "adapters/kernel-priv.h"
+#include "adapters/memory-blocks.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,6 +30,13 @@ static DaxColor *dax_color_of(DaxcKernel *kernel)
 }
 
 /* ---- errnos as sentences ---- */
+
+/* How often the host is asked for what it has not given back. */
+#define RECLAIM_AGAIN_US 50000
+
+#define KEPT                                                                             \
+	"the host did not give it back in time: it has no room elsewhere for what it "   \
+	"has there, or something (a device, DMA) holds on to pages"
 
 static const DaxcReason reasons[] = {
 	{DAXC_STEP_CREATE, ENOSPC, DAXC_ERROR_REFUSED,
@@ -69,6 +77,27 @@ static const DaxcReason reasons[] = {
 	 "pinned; stop the guests of that node first"},
 	{DAXC_STEP_GEOMETRY, EINVAL, DAXC_ERROR_KERNEL,
 	 "the kernel knows no such geometry"},
+	{DAXC_STEP_LEND, ENOTUNIQ, DAXC_ERROR_REFUSED,
+	 "its node has other memory, which could not be told from it"},
+	{DAXC_STEP_LEND, EINVAL, DAXC_ERROR_REFUSED,
+	 "it is not made of whole memory blocks of the kernel's "
+	 "(/sys/devices/system/memory/block_size_bytes), or this dax_color is too old"},
+	{DAXC_STEP_LEND, EBUSY, DAXC_ERROR_BUSY,
+	 "it is in use, another instance has memory in the same GiB, or another driver "
+	 "(virtio_mem, hv_balloon) rules over memory that comes online; the kernel's log "
+	 "says which"},
+	{DAXC_STEP_LEND, ENXIO, DAXC_ERROR_REFUSED,
+	 "its node is none that this kernel can bring online"},
+	{DAXC_STEP_LEND, EEXIST, DAXC_ERROR_REFUSED,
+	 "it holds persistent data (its attribute persist_type)"},
+	{DAXC_STEP_LEND, EHWPOISON, DAXC_ERROR_MEMORY, "memory of it has failed"},
+	{DAXC_STEP_LEND, ENOENT, DAXC_ERROR_UNSUPPORTED,
+	 "this dax_color is too old: it knows no modes"},
+	{DAXC_STEP_RECLAIM, EINTR, DAXC_ERROR_BUSY, KEPT},
+	{DAXC_STEP_RECLAIM, EBUSY, DAXC_ERROR_BUSY, KEPT},
+	{DAXC_STEP_RECLAIM, ENOMEM, DAXC_ERROR_BUSY, KEPT},
+	{DAXC_STEP_RECLAIM, ETIMEDOUT, DAXC_ERROR_BUSY,
+	 KEPT ", and its kernel is still at it"},
 	{0},
 };
 
@@ -354,6 +383,44 @@ static gboolean dax_color_set_geometry(DaxcKernel *kernel, guint region,
 	return put_region(kernel, DAXC_STEP_GEOMETRY, region, "geometry", text, error);
 }
 
+static guint64 dax_color_lend_unit(DaxcKernel *kernel, GError **error)
+{
+	return daxc_memory_block_size(dax_color_of(kernel)->root, error);
+}
+
+static char *mode_path(DaxcKernel *kernel, const char *name)
+{
+	g_autofree char *dir = daxc_sysfs_device(&dax_color_of(kernel)->sysfs, name);
+
+	return g_build_filename(dir, "mode", NULL);
+}
+
+static gboolean dax_color_lend(DaxcKernel *kernel, const DaxcInstance *instance,
+			       GError **error)
+{
+	return put(kernel, DAXC_STEP_LEND, instance->name, "mode", "kmem", error) &&
+	       daxc_memory_online(dax_color_of(kernel)->root, instance->extents, error);
+}
+
+static gboolean dax_color_reclaim(DaxcKernel *kernel, const char *name, guint wait_ms,
+				  GError **error)
+{
+	g_autofree char *path = mode_path(kernel, name);
+	gint64 now = g_get_monotonic_time(), end = now + (gint64)wait_ms * 1000;
+	int code;
+
+	/* What is being allocated at the moment is in the way for a moment. */
+	do {
+		code = daxc_write_bounded(path, "devdax",
+					  (guint)MAX((end - now) / 1000, 0));
+		if (code != EBUSY)
+			break;
+		g_usleep(RECLAIM_AGAIN_US);
+		now = g_get_monotonic_time();
+	} while (now < end);
+	return code == 0 || refused(error, DAXC_STEP_RECLAIM, name, code);
+}
+
 static void dax_color_free(DaxcKernel *kernel)
 {
 	g_free(dax_color_of(kernel)->root);
@@ -389,6 +456,9 @@ static const DaxcKernelOps ops = {
 	.geometry = dax_color_geometry,
 	.set_geometry = dax_color_set_geometry,
 	.color_owners = dax_color_owners,
+	.lend_unit = dax_color_lend_unit,
+	.lend = dax_color_lend,
+	.reclaim = dax_color_reclaim,
 	.holders = dax_color_holders,
 	.is_elsewhere = dax_color_is_elsewhere,
 	.processes = dax_color_processes,

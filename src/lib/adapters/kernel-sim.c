@@ -832,6 +832,56 @@ static gboolean sim_disable(DaxcKernel *kernel, const char *name, GError **error
 	return save(sim, error);
 }
 
+/* Granules are larger than any kernel's memory blocks. */
+static guint64 sim_lend_unit(DaxcKernel *kernel, GError **error)
+{
+	(void)kernel;
+	(void)error;
+	return DAXC_ALIGN_2M;
+}
+
+static gboolean sim_lend(DaxcKernel *kernel, const DaxcInstance *wanted, GError **error)
+{
+	Sim *sim = sim_of(kernel);
+	SimInstance *instance;
+	gboolean silent;
+
+	if (!begin(sim, DAXC_STEP_LEND, wanted->name, &silent, error))
+		return FALSE;
+	instance = require(sim, wanted->name, error);
+	if (!instance || silent)
+		return instance != NULL;
+	if (g_strcmp0(instance->instance->driver, DAXC_DRIVER_DEVDAX) != 0 ||
+	    instance->holder)
+		return daxc_kernel_refused(error, DAXC_STEP_LEND, wanted->name, EBUSY);
+	set_driver(sim, instance, DAXC_DRIVER_KMEM);
+	return save(sim, error);
+}
+
+/* Who holds lent memory is the host itself. */
+static gboolean sim_reclaim(DaxcKernel *kernel, const char *name, guint wait_ms,
+			    GError **error)
+{
+	Sim *sim = sim_of(kernel);
+	SimInstance *instance;
+	gboolean silent;
+
+	if (!begin(sim, DAXC_STEP_RECLAIM, name, &silent, error))
+		return FALSE;
+	instance = require(sim, name, error);
+	if (!instance || silent)
+		return instance != NULL;
+	if (instance->holder) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
+			    "cannot take back from the host %s: %s holds on to it after "
+			    "%u ms",
+			    name, instance->holder, wait_ms);
+		return FALSE;
+	}
+	set_driver(sim, instance, DAXC_DRIVER_DEVDAX);
+	return save(sim, error);
+}
+
 static gboolean sim_destroy(DaxcKernel *kernel, const char *name, GError **error)
 {
 	Sim *sim = sim_of(kernel);
@@ -1154,6 +1204,9 @@ static const DaxcKernelOps sim_ops = {
 	.disable = sim_disable,
 	.destroy = sim_destroy,
 	.zero = sim_zero,
+	.lend_unit = sim_lend_unit,
+	.lend = sim_lend,
+	.reclaim = sim_reclaim,
 	.holders = sim_holders,
 	.processes = sim_processes,
 };

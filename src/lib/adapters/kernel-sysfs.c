@@ -264,13 +264,25 @@ static gboolean read_devno(const char *dir, guint *major, guint *minor, GError *
 	return bad_attribute(error, path, text, "no device number");
 }
 
-/* Mainline's is bound to a driver; dax_color's is usable as soon as it has memory. */
+/* Mainline's is bound to a driver; dax_color's is usable as soon as it has memory, unless
+ * that is the system's RAM. */
 static gboolean read_use(const DaxcSysfs *sysfs, const char *dir, DaxcInstance *instance,
 			 GError **error)
 {
+	g_autofree char *path = g_build_filename(dir, "mode", NULL);
+	g_autofree char *mode = NULL;
+
 	if (sysfs->kind == DAXC_SYSFS_MAINLINE)
 		return read_driver(dir, &instance->driver, error);
-	instance->driver = instance->size > 0 ? g_strdup(DAXC_DRIVER_DAX_COLOR) : NULL;
+	if (instance->size == 0)
+		return TRUE;
+	/* It has been there for less long than the rest. */
+	if (g_file_test(path, G_FILE_TEST_EXISTS) &&
+	    !(mode = read_attribute(dir, "mode", error)))
+		return FALSE;
+	instance->driver = g_strdup(!mode || strcmp(mode, "devdax") == 0
+					    ? DAXC_DRIVER_DAX_COLOR
+					    : DAXC_DRIVER_KMEM);
 	return TRUE;
 }
 

@@ -208,6 +208,10 @@ static const char *step_verb(DaxcKernelStep step)
 		return "cannot have zeroed what is dirty in";
 	case DAXC_STEP_GEOMETRY:
 		return "cannot set the geometry of the node of";
+	case DAXC_STEP_LEND:
+		return "cannot lend to the host";
+	case DAXC_STEP_RECLAIM:
+		return "cannot take back from the host";
 	case DAXC_STEP_CLAIM:
 		return "cannot claim";
 	case DAXC_STEP_UNCLAIM:
@@ -916,6 +920,15 @@ static gboolean check_ours_to_unbind(const DaxcKernel *kernel,
 {
 	if (!instance->driver || strcmp(instance->driver, kernel->ops->driver) == 0)
 		return TRUE;
+	if (daxc_kernel_is_lent(instance) &&
+	    strcmp(kernel->ops->driver, DAXC_DRIVER_DAX_COLOR) == 0) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
+			    "%s is lent to the host as RAM: `daxcolor reclaim` takes it "
+			    "back; one that daxcolor did not lend, writing devdax to its "
+			    "attribute mode",
+			    instance->name);
+		return FALSE;
+	}
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
 		    "%s belongs to the driver %s%s; give it back first: `daxctl "
 		    "reconfigure-device --mode=devdax %s`",

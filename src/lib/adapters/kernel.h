@@ -64,6 +64,10 @@ typedef struct {
  * @set_geometry: (nullable): NULL @geometry: not at all
  * @color_owners: (nullable) (element-type DaxcColorOwner): what the kernel says of a
  * region's colors, one for each, in order; with a geometry only
+ * @lend_unit: (nullable): in pieces of how many bytes the host can take memory as RAM; 0
+ *   and @error. NULL, as the next two: this kernel cannot give it back
+ * @lend: an instance that has memory, and that nobody uses, becomes RAM of its node
+ * @reclaim: and comes back, within about @wait_ms; its memory is nobody's else
  * @holders: (element-type utf8): processes, but for this one, that have the
  *   instance open or mapped: "qemu-system-x86 (1234)"; an error when one of them
  *   could not be looked into
@@ -107,6 +111,11 @@ typedef struct {
 	gboolean (*set_geometry)(DaxcKernel *kernel, guint region,
 				 const DaxcCacheDomain *geometry, GError **error);
 	GArray *(*color_owners)(DaxcKernel *kernel, guint region, GError **error);
+	guint64 (*lend_unit)(DaxcKernel *kernel, GError **error);
+	gboolean (*lend)(DaxcKernel *kernel, const DaxcInstance *instance,
+			 GError **error);
+	gboolean (*reclaim)(DaxcKernel *kernel, const char *name, guint wait_ms,
+			    GError **error);
 	GPtrArray *(*holders)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*is_elsewhere)(DaxcKernel *kernel, const char *name);
 	GPtrArray *(*processes)(DaxcKernel *kernel, const GPtrArray *instances,
@@ -166,7 +175,8 @@ DaxcKernel *daxc_kernel_sim_new(const GPtrArray *regions, const char *file,
  *   as 6.12 does with some mappings. One step fails, then all is well again
  *
  * For tests of every undo path. Changing steps are create, set_align, add_extent,
- * clear, enable, claim, unclaim, disable, destroy and zero. May be called several times:
+ * clear, enable, claim, unclaim, disable, destroy, zero, lend and reclaim. May be called
+ * several times:
  * each call adds one failure.
  */
 void daxc_kernel_sim_fail(DaxcKernel *kernel, guint after, int code);
@@ -431,5 +441,26 @@ gboolean daxc_kernel_zero(DaxcKernel *kernel, const char *name, guint64 offset,
  * Pure. Returns: physical address of that byte.
  */
 guint64 daxc_extents_address(const GArray *extents, guint64 offset);
+
+/*
+ * Lending memory to the host (kernel-lend.c). An instance that is lent has the driver
+ * "kmem"; it cannot be destroyed before it is reclaimed.
+ */
+
+/* Bytes, a power of two: the host takes memory in such pieces, at multiples of it. 0:
+ * DAXC_ERROR_UNSUPPORTED, or what the kernel says cannot be. */
+guint64 daxc_kernel_lend_unit(DaxcKernel *kernel, GError **error);
+
+/* Fails with DAXC_ERROR_REFUSED when the kernel's rules forbid it; it is not lent then.
+ */
+gboolean daxc_kernel_lend(DaxcKernel *kernel, const char *name, GError **error);
+
+/* Whether an instance is lent. */
+gboolean daxc_kernel_is_lent(const DaxcInstance *instance);
+
+/* One that is not lent is left alone. Fails with DAXC_ERROR_BUSY when the host did not
+ * give it back within @wait_ms; then it is lent still. */
+gboolean daxc_kernel_reclaim(DaxcKernel *kernel, const char *name, guint wait_ms,
+			     GError **error);
 
 G_END_DECLS

@@ -760,6 +760,11 @@ void daxc_ledger_free(DaxcLedger *ledger)
 	g_free(ledger);
 }
 
+gboolean daxc_ledger_changed(const DaxcLedger *ledger)
+{
+	return sqlite3_total_changes64(ledger->db) > 0;
+}
+
 gboolean daxc_ledger_version(DaxcLedger *ledger, gint64 *version, GError **error)
 {
 	return query_number(ledger, "PRAGMA data_version", version, error);

@@ -188,6 +188,9 @@ gboolean daxc_ledger_set_serial(DaxcLedger *ledger, guint64 serial, GError **err
 gboolean daxc_ledger_boot(DaxcLedger *ledger, const char *boot_id, gint *forgotten,
 			  GError **error);
 
+/* Whether this process has changed anything, since it opened the ledger. */
+gboolean daxc_ledger_changed(const DaxcLedger *ledger);
+
 /* Tells whether another process has committed anything since: @version then differs. */
 gboolean daxc_ledger_version(DaxcLedger *ledger, gint64 *version, GError **error);
 

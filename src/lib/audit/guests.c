@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <daxcolor/domain-xml.h>
+#include <daxcolor/lend.h>
 
 void daxc_guest_free(DaxcGuest *guest)
 {
@@ -66,7 +67,7 @@ static void judge_carving(DaxcLook *look, const DaxcCarving *carving,
 {
 	const DaxcGuest *guest = g_hash_table_lookup(look->guests, carving->uuid);
 
-	if (carving->state != DAXC_CARVING_ACTIVE)
+	if (carving->state != DAXC_CARVING_ACTIVE || daxc_carving_is_lent(carving))
 		return;
 	if (guest) {
 		judge_tenant(look, carving, guest);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <daxcolor/error.h>
+#include <daxcolor/lend.h>
 #include <daxcolor/size.h>
 
 #include "adapters/kernel-priv.h"
@@ -190,6 +191,8 @@ static void judge_driver(DaxcLook *look, const DaxcAuditInstance *row)
 	const char *ours = daxc_kernel_driver(look->host->kernel);
 	gboolean kmem = g_strcmp0(driver, DAXC_DRIVER_KMEM) == 0;
 
+	if (kmem && row->carving && daxc_carving_is_lent(row->carving))
+		return;
 	if (driver && strcmp(driver, ours) != 0) {
 		daxc_look_breach(
 			look, "instance-other-driver", name_of(row),
@@ -246,7 +249,7 @@ static void judge_claim(DaxcLook *look, const DaxcAuditInstance *row)
 	const DaxcCarving *carving = row->carving;
 
 	if (!daxc_kernel_knows_claims(look->host->kernel) || !carving ||
-	    carving->state != DAXC_CARVING_ACTIVE)
+	    carving->state != DAXC_CARVING_ACTIVE || daxc_carving_is_lent(carving))
 		return;
 	if (!instance->claimant)
 		daxc_look_breach(

@@ -10,6 +10,8 @@
 #include <daxcolor/geometry.h>
 #include <daxcolor/size.h>
 
+#include "core/lend.h"
+
 #define TENANT_MAX 64
 
 DaxcCellRequest *daxc_cell_request_new(guint id, guint64 size)
@@ -202,6 +204,7 @@ gboolean daxc_request_check(const DaxcRequest *request, GError **error)
 		return FALSE;
 	}
 	return daxc_tenant_check(request->tenant, error) &&
+	       daxc_tenant_check_guest(request->tenant, error) &&
 	       check_cells(request->cells, error);
 }
 

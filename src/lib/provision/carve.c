@@ -140,6 +140,8 @@ gboolean daxc_host_release(DaxcHost *host, const char *uuid, GError **error)
 	g_autoptr(DaxcSnapshot) snapshot = NULL;
 	DaxcWaiting waiting;
 
+	if (!daxc_refuse_lent(uuid, error))
+		return FALSE;
 	daxc_wait_begin(&waiting, host);
 	snapshot = begin_alone(host, uuid, &waiting, error);
 	return snapshot && release(host, snapshot, uuid, error);
@@ -563,7 +565,8 @@ static GPtrArray *carve(DaxcHost *host, const DaxcRequest *request, Pins *pins,
 			again = undo(host, request->uuid, &failure) &&
 				may_plan_again(host, pins, before, failure);
 		else
-			again = wait_for_pins(host, pins, failure);
+			again = daxc_reclaim_for(host, request, pins->denied, &failure) ||
+				wait_for_pins(host, pins, failure);
 		if (again)
 			continue;
 		say_pinned(pins, &failure);

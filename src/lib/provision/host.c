@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "adapters/ledger-copy.h"
 #include "adapters/platform.h"
 
 #include <daxcolor/error.h>
@@ -120,6 +121,33 @@ static gboolean distrust_ledger(DaxcHost *host, GError **error)
 	return host->ledger != NULL;
 }
 
+/* A lost ledger comes back from its copy, if there is one. What of that is old is found
+ * out later. */
+static void restore_ledger(const DaxcHost *host)
+{
+	const char *from = host->config->ledger_copy;
+	g_autoptr(GError) failure = NULL;
+
+	if (!from || host->described ||
+	    g_file_test(host->ledger_path, G_FILE_TEST_EXISTS))
+		return;
+	if (daxc_ledger_copy_restore(from, host->ledger_path, &failure))
+		g_message("there was no ledger: took its copy in %s", from);
+	else
+		g_warning("there is no ledger, and it begins anew: %s", failure->message);
+}
+
+static void copy_ledger(const DaxcHost *host)
+{
+	g_autoptr(GError) failure = NULL;
+
+	if (!host->ledger || !host->ledger_path || !host->config->ledger_copy ||
+	    host->read_only || host->described || !daxc_ledger_changed(host->ledger))
+		return;
+	if (!daxc_ledger_copy_write(host->ledger, host->config->ledger_copy, &failure))
+		g_warning("%s", failure->message);
+}
+
 static gboolean open_ledger(DaxcHost *host, const char *state_dir,
 			    const DaxcHostOptions *options, GError **error)
 {
@@ -132,6 +160,8 @@ static gboolean open_ledger(DaxcHost *host, const char *state_dir,
 		host->ledger_path =
 			g_build_filename(state_dir ? state_dir : DAXC_DEFAULT_STATE_DIR,
 					 "ledger.db", NULL);
+	if (mode == DAXC_LEDGER_CREATE)
+		restore_ledger(host);
 	if (options->distrust_ledger && mode == DAXC_LEDGER_READ_ONLY)
 		return distrust_ledger(host, error);
 	host->ledger =
@@ -174,6 +204,7 @@ gboolean daxc_host_is_simulated(DaxcHost *host)
 
 void daxc_host_free(DaxcHost *host)
 {
+	copy_ledger(host);
 	g_clear_pointer(&host->ledger, daxc_ledger_free);
 	g_clear_pointer(&host->kernel, daxc_kernel_free);
 	g_clear_pointer(&host->geometry, daxc_geometry_free);

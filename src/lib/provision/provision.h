@@ -297,6 +297,21 @@ gboolean daxc_run_write_serial(const DaxcHost *host, guint64 serial, GError **er
 /* Says that there is something to zero. */
 void daxc_run_nudge_scrubber(const DaxcHost *host);
 
+/* Fails when @uuid is not a guest's, but that of what is lent to the host. */
+gboolean daxc_refuse_lent(const char *uuid, GError **error);
+
+/* Takes back what is lent, when that is what keeps @request from being planned; @failure
+ * is why it was not, and tells when the host does not give it back. Returns: whether to
+ * plan anew. */
+gboolean daxc_reclaim_for(DaxcHost *host, const DaxcRequest *request,
+			  const GArray *denied, GError **failure);
+
+/* In a transaction: what a lender, or one who took back, has left half done, and the host
+ * has, is lent. */
+gboolean daxc_recover_lent(DaxcHost *host, DaxcCarving *carving,
+			   const DaxcInstance *instance, GPtrArray *report,
+			   GError **error);
+
 /* Start of process @pid in clock ticks after boot, 0 when there is no such one. */
 guint64 daxc_process_start(gint64 pid);
 

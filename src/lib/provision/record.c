@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include <daxcolor/lend.h>
+
 gboolean daxc_is_of_guest(const DaxcCarving *carving)
 {
 	return carving->state != DAXC_CARVING_SCRUBBING;
@@ -14,6 +16,9 @@ char *daxc_carving_describe(const DaxcCarving *carving)
 {
 	if (!daxc_is_of_guest(carving))
 		return g_strdup("scrubbing");
+	if (daxc_carving_is_lent(carving))
+		return g_strdup_printf("memory lent to the host (%u)",
+				       carving->plan->cell);
 	return g_strdup_printf("guest %s cell %u", carving->name, carving->plan->cell);
 }
 

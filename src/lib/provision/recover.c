@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include <daxcolor/error.h>
+#include <daxcolor/lend.h>
 #include <daxcolor/size.h>
 
 #include "adapters/holders.h"
@@ -189,11 +190,16 @@ static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 {
 	DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, index);
 	const DaxcInstance *instance = g_ptr_array_index(snapshot->found, index);
+	gboolean lent = daxc_carving_is_lent(carving);
+	/* What the host gives back is not lent any more, whoever asked for it. */
+	gboolean kept = instance && (!lent || daxc_kernel_is_lent(instance));
 
-	if (carving->state == DAXC_CARVING_ACTIVE && instance)
+	if (carving->state == DAXC_CARVING_ACTIVE && kept)
 		return follow_name(host, carving, instance, report, error);
 	if (carving->state != DAXC_CARVING_ACTIVE && daxc_maker_lives(carving))
 		return TRUE;
+	if (kept && lent)
+		return daxc_recover_lent(host, carving, instance, report, error);
 	if (!instance && is_elsewhere(host, carving))
 		return TRUE;
 	return undo_record(host, snapshot, index, report, error);
@@ -353,7 +359,8 @@ static void claim_carvings(DaxcHost *host, const DaxcSnapshot *snapshot,
 		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
 		const DaxcInstance *instance = g_ptr_array_index(snapshot->found, i);
 
-		if (instance && carving->state == DAXC_CARVING_ACTIVE)
+		if (instance && carving->state == DAXC_CARVING_ACTIVE &&
+		    !daxc_carving_is_lent(carving))
 			claim_again(host, carving, instance, report);
 	}
 }

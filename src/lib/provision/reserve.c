@@ -4,6 +4,8 @@
 
 #include <daxcolor/error.h>
 
+#include "core/lend.h"
+
 GPtrArray *daxc_host_reservations(DaxcHost *host, GError **error)
 {
 	return daxc_ledger_reservations(host->ledger, error);
@@ -103,7 +105,7 @@ gboolean daxc_host_reserve(DaxcHost *host, const char *tenant, gint node, guint 
 	const DaxcCacheDomain *domain = daxc_geometry_for_node(host->geometry, node);
 	g_autoptr(DaxcReservation) reservation = g_new0(DaxcReservation, 1);
 
-	if (!daxc_tenant_check(tenant, error))
+	if (!daxc_tenant_check(tenant, error) || !daxc_tenant_check_guest(tenant, error))
 		return FALSE;
 	/* What was reserved on a node that is gone can still be dropped. */
 	if (!domain && (colors || count > 0)) {

@@ -8,6 +8,7 @@
 #include <daxcolor/error.h>
 #include <daxcolor/geometry.h>
 #include <daxcolor/host.h>
+#include <daxcolor/lend.h>
 #include <daxcolor/plan.h>
 #include <daxcolor/request.h>
 #include <daxcolor/size.h>
