@@ -203,6 +203,8 @@ static int attach(const char *name, const char *mode)
 	int fd;
 
 	ok_errno(0, kmem_mode(name, mode), "blobs: %s", mode);
+	if (!kmem_offline_is_readable())
+		kmem_set_blocks("online_movable");
 	fd = store_open(name);
 	ok(fd >= 0, "blobs: its device can be opened");
 	return fd;

@@ -11,6 +11,11 @@ unsigned int kmem_node(void);
 /* "offline", "online_kernel" or "online_movable" to all memory blocks of the node; how
  * many refused. */
 unsigned int kmem_set_blocks(const char *state);
+/*
+ * A kernel with KASAN has no shadow of memory that is offline: whoever reads that as it
+ * looks on dies.
+ */
+bool kmem_offline_is_readable(void);
 void kmem_drop(const char *name);
 int kmem_mode(const char *name, const char *mode);
 /* Through a mapping, to its first bytes, and from there. */
