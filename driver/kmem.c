@@ -91,7 +91,23 @@ static bool dc_is_online(const struct dc_kmem *kmem, u64 index)
 	return test_bit(index / kmem->block_pages, kmem->online);
 }
 
-/* ---- single pages; with dc_kmem.hotplug ---- */
+/* ---- single pages; with dc_kmem.hotplug, and nothing changing ---- */
+
+/* Not while a memory block comes or goes. */
+static void dc_pages_lock(struct dc_kmem *kmem)
+{
+	mutex_lock(&kmem->hotplug);
+	while (kmem->changing) {
+		mutex_unlock(&kmem->hotplug);
+		wait_event(kmem->settled, !READ_ONCE(kmem->changing));
+		mutex_lock(&kmem->hotplug);
+	}
+}
+
+static void dc_pages_unlock(struct dc_kmem *kmem)
+{
+	mutex_unlock(&kmem->hotplug);
+}
 
 static struct page *dc_kmem_page(const struct dc_kmem *kmem, u64 index)
 {
@@ -171,9 +187,9 @@ int dc_kmem_alloc(struct dc_kmem *kmem, u64 *index)
 {
 	int err;
 
-	mutex_lock(&kmem->hotplug);
+	dc_pages_lock(kmem);
 	err = dc_alloc_locked(kmem, index);
-	mutex_unlock(&kmem->hotplug);
+	dc_pages_unlock(kmem);
 	return err;
 }
 
@@ -190,32 +206,32 @@ static void dc_free_locked(struct dc_kmem *kmem, u64 index)
 
 void dc_kmem_free(struct dc_kmem *kmem, u64 first, u64 nr)
 {
-	mutex_lock(&kmem->hotplug);
+	dc_pages_lock(kmem);
 	while (nr--)
 		dc_free_locked(kmem, first++);
-	mutex_unlock(&kmem->hotplug);
+	dc_pages_unlock(kmem);
 }
 
 void dc_kmem_free_unmarked(struct dc_kmem *kmem)
 {
 	u64 at;
 
-	mutex_lock(&kmem->hotplug);
+	dc_pages_lock(kmem);
 	for_each_set_bit(at, kmem->kept, kmem->pages) {
 		if (!test_bit(at, kmem->marked))
 			dc_free_locked(kmem, at);
 	}
-	mutex_unlock(&kmem->hotplug);
+	dc_pages_unlock(kmem);
 }
 
 void dc_kmem_mark(struct dc_kmem *kmem, u64 first, u64 nr)
 {
-	mutex_lock(&kmem->hotplug);
+	dc_pages_lock(kmem);
 	for (; nr; first++, nr--) {
 		if (!WARN_ON_ONCE(first >= kmem->pages || !test_bit(first, kmem->kept)))
 			__set_bit(first, kmem->marked);
 	}
-	mutex_unlock(&kmem->hotplug);
+	dc_pages_unlock(kmem);
 }
 
 /* ---- memory blocks that come and go ---- */
@@ -241,7 +257,7 @@ static void dc_online_run(struct dc_kmem *kmem, struct page *page, u64 index, un
 	dc_online_run(kmem, page + (1UL << order), index + (1UL << order), order);
 }
 
-/* For all memory of the machine, while we have the callback. With dc_kmem.hotplug. */
+/* For all memory of the machine, while we have the callback. With dc_kmem.changing. */
 static void dc_online_page(struct page *page, unsigned int order)
 {
 	u64 index;
@@ -292,16 +308,23 @@ static void dc_set_online(struct dc_kmem *kmem, u64 first, u64 nr, bool online)
 		__assign_bit(block, kmem->online, online);
 }
 
+/*
+ * The chain of notifiers is gone through once for the beginning and once for the end, and
+ * no lock is kept from one to the other: whoever wants the pages waits instead.
+ */
 static void dc_change_begins(struct dc_kmem *kmem)
 {
 	mutex_lock(&kmem->hotplug);
-	kmem->changing = true;
+	WRITE_ONCE(kmem->changing, true);
+	mutex_unlock(&kmem->hotplug);
 }
 
 static void dc_change_ends(struct dc_kmem *kmem)
 {
-	kmem->changing = false;
+	mutex_lock(&kmem->hotplug);
+	WRITE_ONCE(kmem->changing, false);
 	mutex_unlock(&kmem->hotplug);
+	wake_up_all(&kmem->settled);
 }
 
 static void dc_memory_changes(struct dc_kmem *kmem, unsigned long event,
@@ -761,6 +784,7 @@ static struct dc_kmem *dc_kmem_new(struct dc_instance *instance, enum dc_mode mo
 	kmem->pages = PHYS_PFN(kmem->extents->size);
 	kmem->block_pages = PHYS_PFN(memory_block_size_bytes());
 	mutex_init(&kmem->hotplug);
+	init_waitqueue_head(&kmem->settled);
 	INIT_LIST_HEAD(&kmem->list);
 	if (dc_kmem_alloc_bits(kmem))
 		return kmem;
@@ -909,9 +933,9 @@ static int dc_lend(struct dc_instance *instance, enum dc_mode mode, const char *
 
 static void dc_set_closing(struct dc_kmem *kmem, bool closing)
 {
-	mutex_lock(&kmem->hotplug);
+	dc_pages_lock(kmem);
 	kmem->closing = closing;
-	mutex_unlock(&kmem->hotplug);
+	dc_pages_unlock(kmem);
 }
 
 /* The memory did not go: all of it is there again, and its plug-in goes on. */

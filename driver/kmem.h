@@ -24,9 +24,9 @@ struct dax_color_persist;
  * @marked: those of them that are persistent
  * @online: a bit for each memory block
  * @added: a bit for each extent that is system RAM
- * @hotplug: protects @kept, @marked, @online and @closing; held while a memory block
- *	comes and goes
- * @changing: it is
+ * @hotplug: protects @kept, @marked, @online and @closing
+ * @changing: a memory block comes or goes: they are for that alone
+ * @settled: for who waits until it has
  * @adding: memory is being added, and none of it comes online meanwhile
  * @closing: nothing is allocated any more
  * @exposed: a block of it was online
@@ -48,6 +48,7 @@ struct dc_kmem {
 	unsigned long *added;
 	struct mutex hotplug;	/* of @kept, @marked, @online and @closing */
 	bool changing;
+	wait_queue_head_t settled;
 	bool adding;
 	bool closing;
 	bool exposed;
