@@ -46,6 +46,7 @@ typedef struct {
 
 DaxcSeat *daxc_seat_new(const DaxcCellRequest *cell);
 void daxc_seat_free(DaxcSeat *seat);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(DaxcSeat, daxc_seat_free)
 
 static inline const DaxcWay *daxc_seat_way(const DaxcSeat *seat, guint index)
 {
