@@ -3,7 +3,7 @@
  * What a zone costs a tenant who owns nothing there depends on the zone of the model
  * and on how many of its colors nobody owns, by their size. All units for which that is
  * the same are one kind. An answer is looked for among one unit of each kind, the
- * first, and the units where the tenant has colors.
+ * first, and the units where the tenant has colors that are not full.
  */
 #include "index.h"
 
@@ -36,7 +36,8 @@ typedef struct {
 } Sizes;
 
 /**
- * Share: where a tenant has colors.
+ * Share: where a tenant has colors that are not full. Where all of its colors are, it
+ * finds no more than anybody else.
  * @own: granules of them that are free
  */
 typedef struct {
@@ -68,7 +69,7 @@ typedef struct {
  * @live: (element-type Kind): those that have units
  * @shares: (element-type GArray of Share): by tenant
  * @answers: (element-type GArray of Answer): by Ask; each by kind
- * @mark: for each unit: the last choice whose tenant has colors there
+ * @mark: for each unit: the last choice whose tenant has a share there
  * @choices: number of the choice that is being made
  */
 struct SchedIndex {
@@ -385,7 +386,7 @@ static gboolean is_avoided(const SchedIndex *index, const SchedWant *want, guint
 	return g_hash_table_contains(want->avoid, GUINT_TO_POINTER(host));
 }
 
-/* Whether a unit may have the guest, and its tenant has nothing there. */
+/* Whether a unit may have the guest, and its tenant has no share there. */
 static gboolean is_open(const SchedIndex *index, const SchedWant *want, guint unit)
 {
 	return index->mark[unit] != index->choices && !is_avoided(index, want, unit);
@@ -410,7 +411,7 @@ static gboolean on_node(const DaxcCellRequest *cell, const SchedZone *zone)
 	return cell->node == DAXC_ANY_NODE || cell->node == zone->node;
 }
 
-/* Units where the tenant owns nothing. */
+/* Units where the tenant has no share. */
 static void offer_kinds(SchedIndex *index, const SchedWant *want,
 			const DaxcCellRequest *cell, Best *best)
 {
@@ -525,8 +526,7 @@ static void forget_share(SchedIndex *index, GArray *shares, guint at, guint32 te
 		g_hash_table_remove(index->shares, GUINT_TO_POINTER(tenant));
 }
 
-static void set_share(SchedIndex *index, guint32 tenant, guint unit, guint32 colors,
-		      guint64 own)
+static void set_share(SchedIndex *index, guint32 tenant, guint unit, guint64 own)
 {
 	GArray *shares = g_hash_table_lookup(index->shares, GUINT_TO_POINTER(tenant));
 	Share share = {unit, own};
@@ -534,13 +534,13 @@ static void set_share(SchedIndex *index, guint32 tenant, guint unit, guint32 col
 	for (guint i = 0; shares && i < shares->len; i++) {
 		if (g_array_index(shares, Share, i).unit != unit)
 			continue;
-		if (colors > 0)
+		if (own > 0)
 			g_array_index(shares, Share, i).own = own;
 		else
 			forget_share(index, shares, i, tenant);
 		return;
 	}
-	if (colors == 0)
+	if (own == 0)
 		return;
 	if (!shares) {
 		shares = g_array_new(FALSE, FALSE, sizeof(Share));
@@ -558,14 +558,11 @@ static void look_again(SchedIndex *index, guint host, guint zone, guint32 tenant
 	const guint32 *free = sched_host_free(fleet, host, zone);
 	guint32 n = sched_model_zone(sched_fleet_model(fleet, host), zone)->colors;
 	Kind *kind = find_kind(index, host, zone);
-	guint32 colors = 0;
 	guint64 own = 0;
 
-	for (guint32 c = 0; c < n; c++) {
-		colors += owner[c] == tenant;
+	for (guint32 c = 0; c < n; c++)
 		own += owner[c] == tenant ? free[c] : 0;
-	}
-	set_share(index, tenant, unit, colors, own);
+	set_share(index, tenant, unit, own);
 	if (kind == index->kind_of[unit])
 		return;
 	kind_remove(index, unit);
@@ -573,30 +570,41 @@ static void look_again(SchedIndex *index, guint host, guint zone, guint32 tenant
 }
 
 /* The other zones behind the same cache change with one. */
-static void look_at(SchedIndex *index, const SchedPlacement *placement, guint32 tenant)
+static void look_at(SchedIndex *index, guint host, guint changed, guint32 tenant)
 {
-	const SchedModel *model = sched_fleet_model(index->fleet, placement->host);
+	const SchedModel *model = sched_fleet_model(index->fleet, host);
+	guint domain = sched_model_zone(model, changed)->domain;
 
-	for (guint i = 0; i < placement->parts->len; i++) {
-		guint domain =
-			sched_model_zone(model, sched_placement_part(placement, i)->zone)
-				->domain;
-
-		for (guint zone = 0; zone < model->zones->len; zone++) {
-			if (sched_model_zone(model, zone)->domain == domain)
-				look_again(index, placement->host, zone, tenant);
-		}
+	for (guint zone = 0; zone < model->zones->len; zone++) {
+		if (sched_model_zone(model, zone)->domain == domain)
+			look_again(index, host, zone, tenant);
 	}
+}
+
+static void look_at_all(SchedIndex *index, const SchedPlacement *placement,
+			guint32 tenant)
+{
+	for (guint i = 0; i < placement->parts->len; i++)
+		look_at(index, placement->host, sched_placement_part(placement, i)->zone,
+			tenant);
 }
 
 void sched_index_hold(SchedIndex *index, const SchedPlacement *placement, guint32 tenant)
 {
 	sched_hold(index->fleet, placement, tenant);
-	look_at(index, placement, tenant);
+	look_at_all(index, placement, tenant);
 }
 
 void sched_index_drop(SchedIndex *index, const SchedPlacement *placement, guint32 tenant)
 {
 	sched_drop(index->fleet, placement);
-	look_at(index, placement, tenant);
+	look_at_all(index, placement, tenant);
+}
+
+void sched_index_drop_colors(SchedIndex *index, guint host, guint zone,
+			     const guint32 *colors, const guint32 *used, guint32 n,
+			     guint32 tenant)
+{
+	sched_fleet_drop(index->fleet, host, zone, colors, used, n);
+	look_at(index, host, zone, tenant);
 }

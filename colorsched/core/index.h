@@ -25,4 +25,9 @@ gboolean sched_index_choose(SchedIndex *index, const SchedWant *want,
 void sched_index_hold(SchedIndex *index, const SchedPlacement *placement, guint32 tenant);
 void sched_index_drop(SchedIndex *index, const SchedPlacement *placement, guint32 tenant);
 
+/* As sched_fleet_drop(). */
+void sched_index_drop_colors(SchedIndex *index, guint host, guint zone,
+			     const guint32 *colors, const guint32 *used, guint32 n,
+			     guint32 tenant);
+
 G_END_DECLS

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The verbs of colorsched. */
+#pragma once
+
+#include "cli/cli.h"
+
+extern const CliVerb sched_plan;
+extern const CliVerb sched_simulate_verb;
+extern const CliVerb sched_trace_verb;
