@@ -65,3 +65,9 @@ tests_unit_test_sched_fleet_CFLAGS = $(unit_cflags)
 tests_unit_test_sched_fleet_LDADD = $(sched_libs)
 tests_unit_test_sched_sim_CFLAGS = $(unit_cflags)
 tests_unit_test_sched_sim_LDADD = $(sched_libs)
+
+# Its benchmark, built by ./dev bench.
+
+EXTRA_PROGRAMS += tests/bench/bench-simulate
+tests_bench_bench_simulate_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS)
+tests_bench_bench_simulate_LDADD = libcolorsched.la $(GLIB_LIBS)

@@ -35,7 +35,7 @@ static const DaxcZone *layout_zone(const Blind *blind, guint unit)
 
 static gboolean is_taken(const Blind *blind, guint unit, guint32 i)
 {
-	return blind->taken[blind->first[unit] + i / WORD] >> (i % WORD) & 1;
+	return (blind->taken[blind->first[unit] + i / WORD] >> (i % WORD) & 1) != 0;
 }
 
 static void flip(Blind *blind, guint unit, guint32 i)
@@ -45,13 +45,18 @@ static void flip(Blind *blind, guint unit, guint32 i)
 
 /* Units by bytes that are free. */
 
+static guint64 larger_child(const Blind *blind, gsize at)
+{
+	return MAX(blind->tree[2 * at], blind->tree[2 * at + 1]);
+}
+
 static void tree_set(Blind *blind, guint unit, guint64 bytes)
 {
-	guint at = blind->leaves + unit;
+	gsize at = (gsize)blind->leaves + unit;
 
 	blind->tree[at] = bytes;
 	for (at /= 2; at > 0; at /= 2)
-		blind->tree[at] = MAX(blind->tree[2 * at], blind->tree[2 * at + 1]);
+		blind->tree[at] = larger_child(blind, at);
 }
 
 static guint64 tree_get(const Blind *blind, guint unit)
@@ -62,7 +67,7 @@ static guint64 tree_get(const Blind *blind, guint unit)
 /* Returns: the first unit from @from on that has @bytes, or the number of leaves. */
 static guint tree_find(const Blind *blind, guint from, guint64 bytes)
 {
-	guint at = blind->leaves + from;
+	gsize at = (gsize)blind->leaves + from;
 
 	/* Up, until there is something to the right that has room, and down again. */
 	while (blind->tree[at] < bytes) {
@@ -74,7 +79,7 @@ static guint tree_find(const Blind *blind, guint from, guint64 bytes)
 	}
 	while (at < blind->leaves)
 		at = blind->tree[2 * at] >= bytes ? 2 * at : 2 * at + 1;
-	return at - blind->leaves;
+	return (guint)(at - blind->leaves);
 }
 
 static void make_maps(Blind *blind)
@@ -112,8 +117,8 @@ static gpointer make(SchedFleet *fleet, GRand *random)
 		blind->leaves *= 2;
 	blind->tree = g_new0(guint64, 2 * (gsize)blind->leaves);
 	make_maps(blind);
-	for (guint at = blind->leaves - 1; at > 0; at--)
-		blind->tree[at] = MAX(blind->tree[2 * at], blind->tree[2 * at + 1]);
+	for (gsize at = blind->leaves - 1; at > 0; at--)
+		blind->tree[at] = larger_child(blind, at);
 	return blind;
 }
 

@@ -235,7 +235,7 @@ static void thin_out(Run *run)
 {
 	GArray *points = run->report->points;
 
-	for (guint i = 0; 2 * i < points->len; i++)
+	for (gsize i = 0; 2 * i < points->len; i++)
 		g_array_index(points, SchedPoint, i) =
 			g_array_index(points, SchedPoint, 2 * i);
 	g_array_set_size(points, (points->len + 1) / 2);
