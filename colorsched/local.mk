@@ -54,6 +54,7 @@ colorsched_colorsched_LDADD = libcolorsched.la $(GLIB_LIBS) $(JSON_LIBS)
 sched_tests = \
 	tests/unit/test-sched-choice \
 	tests/unit/test-sched-fleet \
+	tests/unit/test-sched-optimum \
 	tests/unit/test-sched-sim
 check_PROGRAMS += $(sched_tests)
 noinst_HEADERS += tests/unit/sched-fixture.h
@@ -63,6 +64,8 @@ tests_unit_test_sched_choice_CFLAGS = $(unit_cflags)
 tests_unit_test_sched_choice_LDADD = $(sched_libs)
 tests_unit_test_sched_fleet_CFLAGS = $(unit_cflags)
 tests_unit_test_sched_fleet_LDADD = $(sched_libs)
+tests_unit_test_sched_optimum_CFLAGS = $(unit_cflags)
+tests_unit_test_sched_optimum_LDADD = $(sched_libs)
 tests_unit_test_sched_sim_CFLAGS = $(unit_cflags)
 tests_unit_test_sched_sim_LDADD = $(sched_libs)
 
