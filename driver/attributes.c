@@ -652,6 +652,12 @@ static ssize_t owner_store(struct device *dev, struct device_attribute *attr, co
 }
 static DEVICE_ATTR_ADMIN_RW(owner);
 
+static ssize_t claim_show(struct device *dev, struct device_attribute *attr, char *buf)
+{
+	return dc_claim_show(to_dc_instance(dev), buf);
+}
+static DEVICE_ATTR_RO(claim);
+
 static ssize_t dc_instance_resource_show(struct device *dev, struct device_attribute *attr,
 					 char *buf)
 {
@@ -691,6 +697,7 @@ static struct attribute *dc_instance_attrs[] = {
 	&dev_attr_mapping.attr,
 	&dev_attr_color.attr,
 	&dev_attr_owner.attr,
+	&dev_attr_claim.attr,
 	&dev_attr_instance_resource.attr,
 	&dev_attr_instance_target_node.attr,
 	&dev_attr_numa_node.attr,

@@ -115,4 +115,11 @@ static inline bool dc_hmem_range(struct platform_device *pdev, struct range *ran
 #define DC_PLATFORM_REMOVE_OP(name)	.remove = name
 #endif
 
+/* What the store function of a class's attribute begins with. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(6, 4, 0)
+#define DC_CLASS_ATTR_ARGS	struct class *class, struct class_attribute *attr
+#else
+#define DC_CLASS_ATTR_ARGS	const struct class *class, const struct class_attribute *attr
+#endif
+
 #endif

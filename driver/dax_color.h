@@ -11,6 +11,7 @@
  *
  * Locks, outermost first:
  *
+ *	dc_claims_lock		changes of claims, of several instances at once
  *	dc_instance.lock	one change of an instance at a time; held while
  *				memory is zeroed for it
  *	dc_region.lock		the space, blocks and instances of a region
@@ -40,6 +41,8 @@
 #include <linux/debugfs.h>
 
 #include "space.h"
+
+struct dax_color_claimant;
 
 /* Unit of allocation: the smallest piece that can have struct pages of its own. */
 #define DC_ALIGN	SZ_2M
@@ -98,10 +101,12 @@ struct dc_block {
  * struct dc_bad - memory that failed
  * @list: in dc_region.bad
  * @address: of the page
+ * @told: whoever has claimed it knows; protected by dc_region.bad_lock
  */
 struct dc_bad {
 	struct list_head list;
 	u64 address;
+	bool told;
 };
 
 /**
@@ -167,6 +172,20 @@ struct dc_region {
 };
 
 /**
+ * struct dc_claim - who alone may use an instance
+ * @uuid: of the claimant
+ * @claimant: the module that it is; NULL: user space
+ * @shared: anybody may open it; else one at a time
+ * @count: how often it has claimed; 0: nobody has
+ */
+struct dc_claim {
+	uuid_t uuid;
+	struct dax_color_claimant *claimant;
+	bool shared;
+	unsigned int count;
+};
+
+/**
  * struct dc_instance - a device daxR.N
  * @dev: in class dax, child of the region's device
  * @cdev: its character device
@@ -182,6 +201,9 @@ struct dc_region {
  * @align: size of its faults; changes while @extents is NULL only
  * @owner: as user space wrote it; nil: nobody
  * @key: whose its colors are: @owner, or a UUID of its own
+ * @open_lock: innermost; protects @opens and @claim
+ * @opens: open files
+ * @claim: who has claimed it; changes with dc_claims_lock, is made with @lock too
  * @faults: answered, by size
  * @debugfs: directory
  */
@@ -201,6 +223,9 @@ struct dc_instance {
 	unsigned long align;
 	uuid_t owner;
 	uuid_t key;
+	spinlock_t open_lock;	/* of @opens and @claim */
+	unsigned int opens;
+	struct dc_claim claim;
 	atomic64_t faults[DC_NR_FAULTS];
 	struct dentry *debugfs;
 };
@@ -240,6 +265,12 @@ void dc_instance_sprout(struct dc_instance *instance);
 int dc_instance_delete(struct dc_region *region, const char *name);
 /* The region goes: takes the memory, removes the device. */
 void dc_instance_remove(struct dc_instance *instance);
+/* Returns: reference to the instance of that name, or NULL. */
+struct dc_instance *dc_instance_get(const char *name);
+/* Calls @each for every instance until it returns other than 0. */
+void dc_instances_each(int (*each)(struct device *dev, void *data), void *data);
+/* Somebody has a page of it pinned. */
+bool dc_pinned(struct dc_instance *instance);
 /* mappingN for @new; those that are there stay. */
 int dc_mappings_grow(struct dc_instance *instance, const struct dce_extents *new);
 void dc_mappings_shrink(struct dc_instance *instance, const struct dce_extents *new);
@@ -340,6 +371,20 @@ void dc_zero_exit(void);
  * @left, when there, falls by the bytes that have been written.
  */
 int dc_zero(int node, const struct dcs_ranges *ranges, const bool *stop, atomic64_t *left);
+
+/* claim.c */
+int dc_claims_init(void);
+void dc_claims_exit(void);
+extern const struct attribute_group *dc_claim_groups[];
+ssize_t dc_claim_show(struct dc_instance *instance, char *buf);
+/* With dc_instance.lock the answer cannot become true. */
+bool dc_claimed(struct dc_instance *instance);
+/* With dc_instance.open_lock; -EBUSY: it is claimed, and open already. */
+int dc_claim_may_open(const struct dc_instance *instance);
+/* Memory of the instance failed, @offset bytes from its start. */
+void dc_claim_failed(struct dc_instance *instance, u64 offset);
+/* The instance is dead: so is its claim. */
+void dc_claim_forget(struct dc_instance *instance);
 
 /* debugfs.c */
 void dc_debugfs_init(void);

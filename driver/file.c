@@ -208,6 +208,18 @@ static unsigned long dc_get_unmapped_area(struct file *file, unsigned long addr,
 	return dc_aligned_area(file, len, pgoff, flags, align);
 }
 
+static int dc_count_open(struct dc_instance *instance)
+{
+	int err;
+
+	spin_lock(&instance->open_lock);
+	err = dc_claim_may_open(instance);
+	if (!err)
+		instance->opens++;
+	spin_unlock(&instance->open_lock);
+	return err;
+}
+
 /*
  * Only this file's mapping is ours, not that of the inode it was opened by: what
  * opens a device node must be able to forget it whenever it likes.
@@ -215,9 +227,13 @@ static unsigned long dc_get_unmapped_area(struct file *file, unsigned long addr,
 static int dc_open(struct inode *inode, struct file *file)
 {
 	struct dc_instance *instance = container_of(inode->i_cdev, struct dc_instance, cdev);
+	int err;
 
 	if (READ_ONCE(instance->dead))
 		return -ENXIO;
+	err = dc_count_open(instance);
+	if (err)
+		return err;
 	file->private_data = instance;
 	file->f_mapping = instance->inode->i_mapping;
 	file->f_wb_err = filemap_sample_wb_err(file->f_mapping);
@@ -225,10 +241,22 @@ static int dc_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
+/* Mappings have a reference to the file: the last of them is gone. */
+static int dc_release(struct inode *inode, struct file *file)
+{
+	struct dc_instance *instance = file->private_data;
+
+	spin_lock(&instance->open_lock);
+	instance->opens--;
+	spin_unlock(&instance->open_lock);
+	return 0;
+}
+
 const struct file_operations dc_fops = {
 	.owner = THIS_MODULE,
 	.llseek = noop_llseek,
 	.open = dc_open,
+	.release = dc_release,
 	.mmap = dc_mmap,
 	.get_unmapped_area = dc_get_unmapped_area,
 	DC_FOP_MMAP_SYNC,

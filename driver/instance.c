@@ -28,6 +28,7 @@ struct dc_mapping {
 /* Class "dax", as before there was a bus of that name: the tools know both. */
 static struct class dc_class = {
 	.name = "dax",
+	.class_groups = dc_claim_groups,
 };
 
 static dev_t dc_devt;
@@ -173,6 +174,7 @@ static struct dc_instance *dc_instance_alloc(struct dc_region *region)
 		return NULL;
 	}
 	mutex_init(&instance->lock);
+	spin_lock_init(&instance->open_lock);
 	INIT_LIST_HEAD(&instance->list);
 	instance->align = DC_ALIGN;
 	uuid_gen(&instance->key);
@@ -310,6 +312,35 @@ static struct dc_instance *dc_instance_find(struct dc_region *region, const char
 	return NULL;
 }
 
+struct dc_instance *dc_instance_get(const char *name)
+{
+	struct device *dev = class_find_device_by_name(&dc_class, name);
+
+	return dev ? to_dc_instance(dev) : NULL;
+}
+
+void dc_instances_each(int (*each)(struct device *dev, void *data), void *data)
+{
+	class_for_each_device(&dc_class, NULL, data, each);
+}
+
+bool dc_pinned(struct dc_instance *instance)
+{
+	struct dc_region *region = instance->region;
+	struct dce_extents *extents;
+	bool pinned = false;
+	u32 i;
+
+	mutex_lock(&instance->lock);
+	mutex_lock(&region->lock);
+	extents = rcu_dereference_protected(instance->extents, lockdep_is_held(&instance->lock));
+	for (i = 0; extents && i < extents->nr && !pinned; i++)
+		pinned = dc_pages_pinned(region, extents->list[i].start, extents->list[i].size);
+	mutex_unlock(&region->lock);
+	mutex_unlock(&instance->lock);
+	return pinned;
+}
+
 /* Whether it is this caller who deletes it. */
 static int dc_instance_bury(struct dc_instance *instance)
 {
@@ -356,6 +387,7 @@ void dc_instance_remove(struct dc_instance *instance)
 	WRITE_ONCE(instance->dead, true);
 	dc_empty(instance);
 	mutex_unlock(&instance->lock);
+	dc_claim_forget(instance);
 	dc_instance_del(instance);
 }
 

@@ -24,6 +24,7 @@ static const struct dc_step dc_steps[] = {
 	{ dc_zero_init, dc_zero_exit },
 	{ dc_returns_init, dc_returns_exit },
 	{ dc_inodes_init, dc_inodes_exit },
+	{ dc_claims_init, dc_claims_exit },
 	{ dc_instances_init, dc_instances_exit },
 	{ dc_debugfs_start, dc_debugfs_exit },
 	{ dc_region_driver_register, dc_region_driver_unregister },

@@ -416,6 +416,8 @@ int dc_resize(struct dc_instance *instance, u64 size)
 		return -ENXIO;
 	if (!IS_ALIGNED(size, max_t(u64, instance->align, DC_ALIGN)))
 		return -EINVAL;
+	if (size < old && dc_claimed(instance))
+		return -EBUSY;
 	if (!size) {
 		dc_empty(instance);
 		return 0;

@@ -369,6 +369,7 @@ int dc_memory_failed(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long
 	struct dc_bad *bad = kmalloc(sizeof(*bad), GFP_KERNEL | __GFP_NOFAIL);
 
 	bad->address = PFN_PHYS(pfn);
+	bad->told = false;
 	dev_err(region->dev, "memory failed at %#llx: its granule is retired\n", bad->address);
 	if (dc_bad_add(region, bad))
 		queue_work(dc_returns_wq, &region->retire);
@@ -378,14 +379,69 @@ int dc_memory_failed(struct dev_pagemap *pgmap, unsigned long pfn, unsigned long
 	return dc_fail_small(pfn) ? 0 : -EOPNOTSUPP;
 }
 
+/* With the region's lock. Returns: reference to who has @address, and where in it. */
+static struct dc_instance *dc_holder_of(struct dc_region *region, u64 address, u64 *offset)
+{
+	const struct dcs_piece *piece = dcs_at(&region->space, address);
+	struct dc_instance *holder;
+	int idx;
+
+	if (!piece || piece->state != DCS_HELD)
+		return NULL;
+	holder = (struct dc_instance *)piece->holder;
+	idx = srcu_read_lock(&dc_srcu);
+	*offset = dce_offset(srcu_dereference(holder->extents, &dc_srcu), address);
+	srcu_read_unlock(&dc_srcu, idx);
+	if (*offset == DCE_NONE)
+		return NULL;
+	get_device(&holder->dev);
+	return holder;
+}
+
+/* Whoever has claimed what failed is told. */
+static void dc_tell(struct dc_region *region, u64 address)
+{
+	struct dc_instance *holder;
+	u64 offset;
+
+	mutex_lock(&region->lock);
+	holder = dc_holder_of(region, address, &offset);
+	mutex_unlock(&region->lock);
+	if (!holder)
+		return;
+	dc_claim_failed(holder, offset);
+	put_device(&holder->dev);
+}
+
+static bool dc_next_untold(struct dc_region *region, u64 *address)
+{
+	struct dc_bad *bad;
+	bool found = false;
+
+	spin_lock(&region->bad_lock);
+	list_for_each_entry(bad, &region->bad, list) {
+		if (bad->told)
+			continue;
+		bad->told = true;
+		*address = bad->address;
+		found = true;
+		break;
+	}
+	spin_unlock(&region->bad_lock);
+	return found;
+}
+
 /* Every decision looks at what failed; this is for what nobody decides about now. */
 void dc_retire(struct work_struct *work)
 {
 	struct dc_region *region = container_of(work, struct dc_region, retire);
+	u64 address;
 
 	mutex_lock(&region->lock);
 	dc_retire_free(region);
 	mutex_unlock(&region->lock);
+	while (dc_next_untold(region, &address))
+		dc_tell(region, address);
 }
 
 void dc_bad_recall(struct dc_region *region)

@@ -710,6 +710,19 @@ static void extents_copy(struct dce_extents *extents, const struct dce_extents *
 			       min(old->list[i].size, size - extents->size));
 }
 
+u64 dce_offset(const struct dce_extents *extents, u64 address)
+{
+	u32 i;
+
+	for (i = 0; extents && i < extents->nr; i++) {
+		const struct dce_extent *extent = &extents->list[i];
+
+		if (address >= extent->start && address - extent->start < extent->size)
+			return extent->offset + (address - extent->start);
+	}
+	return DCE_NONE;
+}
+
 struct dce_extents *dce_grow(const struct dce_extents *old, const struct dcs_ranges *add)
 {
 	u32 before = old ? old->nr : 0, i;

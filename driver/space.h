@@ -256,6 +256,13 @@ struct dce_extents {
 u64 dce_lookup(const struct dce_extents *extents, u64 offset, u64 size);
 
 /**
+ * dce_offset() - where in an instance a physical address is
+ *
+ * Return: bytes from its start, or DCE_NONE when no extent has @address.
+ */
+u64 dce_offset(const struct dce_extents *extents, u64 address);
+
+/**
  * dce_grow() - extents with more behind the last
  * @add: in this order; a range that begins where the last extent ends makes that
  *	longer

@@ -195,7 +195,7 @@ static JsonNode *build(const Inquiry *inquiry)
 	for (guint i = 0; i < audit->instances->len; i++)
 		add_instance(builder, g_ptr_array_index(audit->instances, i), geometry);
 	json_builder_end_array(builder);
-	cli_add_carvings(builder, "carvings", audit->carvings);
+	cli_add_carvings(builder, "carvings", audit->carvings, NULL);
 	cli_add_reservations(builder, audit->reservations);
 	json_builder_set_member_name(builder, "breaches");
 	json_builder_begin_array(builder);

@@ -95,7 +95,35 @@ void cli_add_cell_plan(JsonBuilder *builder, const DaxcCellPlan *plan)
 	add_extents(builder, plan->extents, plan, NULL);
 }
 
-void cli_add_carving(JsonBuilder *builder, const DaxcCarving *carving)
+/* null: nobody has claimed it. */
+static void add_claim(JsonBuilder *builder, const DaxcInstance *instance)
+{
+	json_builder_set_member_name(builder, "claim");
+	if (!instance || !instance->claimant) {
+		json_builder_add_null_value(builder);
+		return;
+	}
+	json_builder_begin_object(builder);
+	cli_add_text(builder, "uuid", instance->claimant);
+	cli_add_number(builder, "count", instance->claims);
+	cli_add_flag(builder, "shared", instance->shared);
+	json_builder_end_object(builder);
+}
+
+static const DaxcInstance *instance_of(const DaxcCarving *carving,
+				       const GPtrArray *instances)
+{
+	for (guint i = 0; i < instances->len; i++) {
+		const DaxcInstance *instance = g_ptr_array_index(instances, i);
+
+		if (g_strcmp0(instance->name, carving->instance) == 0)
+			return instance;
+	}
+	return NULL;
+}
+
+static void add_carving(JsonBuilder *builder, const DaxcCarving *carving,
+			const GPtrArray *instances)
 {
 	json_builder_begin_object(builder);
 	cli_add_text(builder, "domain", carving->name);
@@ -103,16 +131,19 @@ void cli_add_carving(JsonBuilder *builder, const DaxcCarving *carving)
 	cli_add_text(builder, "tenant", carving->tenant);
 	cli_add_text(builder, "state", daxc_carving_state_name(carving->state));
 	cli_add_text(builder, "instance", carving->instance);
+	if (instances)
+		add_claim(builder, instance_of(carving, instances));
 	cli_add_cell_plan(builder, carving->plan);
 	json_builder_end_object(builder);
 }
 
-void cli_add_carvings(JsonBuilder *builder, const char *member, const GPtrArray *carvings)
+void cli_add_carvings(JsonBuilder *builder, const char *member, const GPtrArray *carvings,
+		      const GPtrArray *instances)
 {
 	json_builder_set_member_name(builder, member);
 	json_builder_begin_array(builder);
 	for (guint i = 0; i < carvings->len; i++)
-		cli_add_carving(builder, g_ptr_array_index(carvings, i));
+		add_carving(builder, g_ptr_array_index(carvings, i), instances);
 	json_builder_end_array(builder);
 }
 
@@ -195,6 +226,7 @@ void cli_add_instance_members(JsonBuilder *builder, const DaxcInstance *instance
 	cli_add_number(builder, "align", instance->align);
 	cli_add_text(builder, "driver", instance->driver);
 	cli_add_flag(builder, "seed", instance->seed);
+	add_claim(builder, instance);
 	add_extents(builder, instance->extents, NULL, domain);
 }
 
@@ -234,16 +266,42 @@ void cli_add_instances(JsonBuilder *builder, const char *member, const char *nam
 	json_builder_end_array(builder);
 }
 
+static void flatten_claim(JsonObject *row)
+{
+	JsonNode *claim = json_object_get_member(row, "claim");
+	const char *uuid, *guest;
+
+	if (!claim || JSON_NODE_HOLDS_NULL(claim))
+		return;
+	uuid = json_object_get_string_member(json_node_get_object(claim), "uuid");
+	guest = json_object_get_string_member_with_default(row, "uuid", "");
+	json_object_set_string_member(
+		row, "claimed", g_ascii_strcasecmp(uuid, guest) == 0 ? "own" : uuid);
+}
+
+void cli_flatten_claims(JsonArray *rows)
+{
+	for (guint i = 0; i < json_array_get_length(rows); i++)
+		flatten_claim(json_array_get_object_element(rows, i));
+}
+
 void cli_print_carvings(JsonArray *carvings)
 {
 	static const CliColumn columns[] = {
-		{"DOMAIN", "domain", CLI_TEXT}, {"CELL", "cell", CLI_NUMBER},
-		{"TENANT", "tenant", CLI_TEXT}, {"INSTANCE", "instance", CLI_TEXT},
-		{"SIZE", "size", CLI_SIZE},	{"ALIGN", "align", CLI_SIZE},
-		{"NODE", "node", CLI_NUMBER},	{"COLORS", "colors", CLI_LIST},
-		{"STATE", "state", CLI_TEXT},	{NULL},
+		{"DOMAIN", "domain", CLI_TEXT},
+		{"CELL", "cell", CLI_NUMBER},
+		{"TENANT", "tenant", CLI_TEXT},
+		{"INSTANCE", "instance", CLI_TEXT},
+		{"SIZE", "size", CLI_SIZE},
+		{"ALIGN", "align", CLI_SIZE},
+		{"NODE", "node", CLI_NUMBER},
+		{"COLORS", "colors", CLI_LIST},
+		{"STATE", "state", CLI_TEXT},
+		{"CLAIM", "claimed", CLI_TEXT},
+		{NULL},
 	};
 
+	cli_flatten_claims(carvings);
 	cli_print_table(carvings, columns, "");
 }
 

@@ -11,12 +11,10 @@
  * granule, colors, extents. */
 void cli_add_cell_plan(JsonBuilder *builder, const DaxcCellPlan *plan);
 
-/* A whole object: the carving and its cell plan. */
-void cli_add_carving(JsonBuilder *builder, const DaxcCarving *carving);
-
-/* Array @member: @carvings (element-type DaxcCarving). */
-void cli_add_carvings(JsonBuilder *builder, const char *member,
-		      const GPtrArray *carvings);
+/* Array @member: @carvings (element-type DaxcCarving), each with its cell plan and,
+ * with @instances (nullable, element-type DaxcInstance), whose the kernel says it is. */
+void cli_add_carvings(JsonBuilder *builder, const char *member, const GPtrArray *carvings,
+		      const GPtrArray *instances);
 
 /* A whole object, or null: what stands before the memory of a node. */
 void cli_add_cache(JsonBuilder *builder, const DaxcCacheDomain *domain);
@@ -41,6 +39,10 @@ void cli_add_instance(JsonBuilder *builder, const DaxcInstance *instance, gint n
 void cli_add_instances(JsonBuilder *builder, const char *member, const char *name,
 		       const GPtrArray *instances, const GPtrArray *regions,
 		       const DaxcGeometry *geometry);
+
+/* Sets what tables show of the claim of each of @rows: `own` when it is that of the
+ * row's guest, else the claimant's UUID. */
+void cli_flatten_claims(JsonArray *rows);
 
 /* Tables for people. */
 void cli_print_carvings(JsonArray *carvings);

@@ -11,13 +11,15 @@ static JsonNode *build(DaxcHost *host, GError **error)
 	g_autoptr(GPtrArray) carvings = daxc_host_carvings(host, error);
 	g_autoptr(GPtrArray) foreign = carvings ? daxc_host_foreign(host, error) : NULL;
 	g_autoptr(GPtrArray) regions = foreign ? daxc_host_regions(host, error) : NULL;
+	g_autoptr(GPtrArray) instances = regions ? daxc_host_instances(host, error)
+						 : NULL;
 	JsonBuilder *builder;
 
-	if (!regions)
+	if (!instances)
 		return NULL;
 	builder = json_builder_new();
 	json_builder_begin_object(builder);
-	cli_add_carvings(builder, "carvings", carvings);
+	cli_add_carvings(builder, "carvings", carvings, instances);
 	cli_add_instances(builder, "foreign", NULL, foreign, regions,
 			  daxc_host_geometry(host));
 	json_builder_end_object(builder);
@@ -27,9 +29,13 @@ static JsonNode *build(DaxcHost *host, GError **error)
 static void print_text(JsonNode *document)
 {
 	static const CliColumn columns[] = {
-		{"INSTANCE", "instance", CLI_TEXT}, {"SIZE", "size", CLI_SIZE},
-		{"ALIGN", "align", CLI_SIZE},	    {"NODE", "node", CLI_NUMBER},
-		{"DRIVER", "driver", CLI_TEXT},	    {NULL},
+		{"INSTANCE", "instance", CLI_TEXT},
+		{"SIZE", "size", CLI_SIZE},
+		{"ALIGN", "align", CLI_SIZE},
+		{"NODE", "node", CLI_NUMBER},
+		{"DRIVER", "driver", CLI_TEXT},
+		{"CLAIM", "claimed", CLI_TEXT},
+		{NULL},
 	};
 	JsonArray *carvings = cli_rows(document, "carvings");
 	JsonArray *foreign = cli_rows(document, "foreign");
@@ -41,6 +47,7 @@ static void print_text(JsonNode *document)
 	if (json_array_get_length(foreign) == 0)
 		return;
 	puts("\nInstances that daxcolor did not make:");
+	cli_flatten_claims(foreign);
 	cli_print_table(foreign, columns, "");
 }
 

@@ -105,7 +105,7 @@ static void flatten(JsonObject *row)
 
 static void print_guarantee(const char *name)
 {
-	for (guint bit = 1; bit <= DAXC_GUARANTEE_COLORS; bit <<= 1) {
+	for (guint bit = 1; bit <= DAXC_GUARANTEE_CLAIMS; bit <<= 1) {
 		if (strcmp(daxc_guarantee_name(bit), name) == 0)
 			printf("  guarantee: %s\n", daxc_guarantee_sentence(bit));
 	}

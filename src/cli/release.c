@@ -41,7 +41,7 @@ static JsonNode *build(const char *uuid, const GPtrArray *carvings)
 
 	json_builder_begin_object(builder);
 	cli_add_text(builder, "uuid", uuid);
-	cli_add_carvings(builder, "released", carvings);
+	cli_add_carvings(builder, "released", carvings, NULL);
 	json_builder_end_object(builder);
 	return cli_built(builder);
 }

@@ -36,6 +36,7 @@ two=00000000-0000-4000-8000-000000000002
 	golden carve.txt $four carve --size 2G --colors 1 --tenant acme --name web1 --uuid $one
 	golden carve.json $four carve --size 1G --tenant initech --name db1 --uuid $two --json
 	exits "a new carving has a UUID" 0 '"uuid" : "' $four carve --size 2M --json
+	exits "others may open it, too" 0 '"shared" : true' $four carve --size 2M --shared --json
 
 	golden release.txt $four release web1
 	golden release-again.txt $four release web1

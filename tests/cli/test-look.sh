@@ -18,7 +18,8 @@ four="--simulate hosts/four.host --state-dir four"
 	golden list-empty.json $four list --json
 
 	# An instance whose ledger is lost is foreign.
-	quietly $four carve --size 1G --color-list 2 --tenant lost
+	quietly $four carve --size 1G --color-list 2 --tenant lost \
+		--uuid 00000000-0000-4000-8000-0000000000aa
 	rm four/ledger.db*
 	quietly $four carve --size 2G --colors 1 --tenant acme --name web1 \
 		--uuid 00000000-0000-4000-8000-000000000001

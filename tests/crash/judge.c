@@ -233,6 +233,21 @@ static gboolean backs(const DaxcInstance *instance, const DaxcCarving *carving)
 	return same_extents(want, have, have->len);
 }
 
+/* What a guest may start on is claimed for it, and a claim is of a guest on record. */
+static void check_claim(Look *look, const DaxcCarving *carving,
+			const DaxcInstance *instance)
+{
+	const char *has = instance->claimant;
+	gboolean own = g_strcmp0(has, carving->uuid) == 0;
+
+	if (own ? instance->claims == 1 && !instance->shared
+		: !has && carving->state != DAXC_CARVING_ACTIVE)
+		return;
+	breach(look, "guest %s cell %u: its %s is claimed %u times by %s%s",
+	       carving->name, carving->plan->cell, instance->name, instance->claims,
+	       has ? has : "nobody", instance->shared ? ", shared" : "");
+}
+
 static void check_carving(Look *look, const DaxcCarving *carving)
 {
 	guint backers = 0;
@@ -254,8 +269,10 @@ static void check_instance(Look *look, const DaxcInstance *instance)
 	for (guint i = 0; i < look->carvings->len; i++) {
 		const DaxcCarving *carving = g_ptr_array_index(look->carvings, i);
 
-		if (backs(instance, carving))
+		if (backs(instance, carving)) {
+			check_claim(look, carving, instance);
 			return;
+		}
 		unfinished = unfinished || carving->state != DAXC_CARVING_ACTIVE;
 	}
 	if (instance->size > 0)
@@ -509,8 +526,11 @@ char *judge_instances(Judge *judge, const char *state)
 	for (guint i = 0; look->instances && i < look->instances->len; i++) {
 		const DaxcInstance *instance = g_ptr_array_index(look->instances, i);
 
-		g_string_append_printf(text, "%s %s:", instance->name,
+		g_string_append_printf(text, "%s %s", instance->name,
 				       instance->driver ? instance->driver : "-");
+		if (instance->claimant)
+			g_string_append_printf(text, " of %s", instance->claimant);
+		g_string_append_c(text, ':');
 		add_extents(text, instance->extents);
 	}
 	return g_string_free(text, FALSE);

@@ -23,8 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Judge, judge_free)
  *
  * Returns: (transfer full) (element-type utf8): sentences, one for each breach:
  *   memory that two have, a color of two tenants, an instance nobody explains, a
- *   carving without its instance, a granule held by nobody, one that is said to be
- *   clean and is not, a ledger that fails its own check.
+ *   carving without its instance or its claim, a granule held by nobody, one that is said
+ * to be clean and is not, a ledger that fails its own check.
  */
 GPtrArray *judge_look(Judge *judge, const char *state, gboolean settled);
 
@@ -43,7 +43,8 @@ gboolean judge_is_zero(Judge *judge, const char *state, const char *uuid);
 /* Memory at @address fails whenever it is zeroed. */
 gboolean judge_poison(Judge *judge, const char *state, guint64 address);
 
-/* Returns: (transfer full): every instance of the kernel's, one a line. */
+/* Returns: (transfer full): every instance of the kernel's and whose it is, one a line.
+ */
 char *judge_instances(Judge *judge, const char *state);
 
 G_END_DECLS

@@ -151,6 +151,7 @@ struct options {
 	unsigned int processes; /* in the storm */
 	bool long_form;
 	uint64_t seed;
+	const char *module; /* that claims instances; NULL: there is none */
 	const char *file; /* can be made on a file system that takes O_DIRECT; NULL: there
 			     is none */
 };
@@ -159,6 +160,7 @@ extern struct options options;
 void test_ops(void);
 void test_full(void);
 void test_colors(void);
+void test_claims(void);
 void test_maps(void);
 void test_minors(void);
 void test_nomem(void);
@@ -166,6 +168,7 @@ void test_resize(void);
 void test_stale(void);
 void test_release(void);
 void test_vfio(void);
+void test_vhost(void);
 void test_poison(void);
 void test_storm(void);
 void test_kvm(void);

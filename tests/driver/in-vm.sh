@@ -27,8 +27,12 @@ run_part() {
   load_driver
   region=$(large_region)
   [[ $part != *@small ]] || region=$(small_region)
-  [ "$part" != vfio ] || give_card_to_vfio
-  "$program" --region "$region" --file "$(file_for_direct_io)" "$@" "${part%@*}"
+  case $part in
+    vfio) give_card_to_vfio ;;
+    vhost) modprobe -a tun vhost_net || vm_die "no vhost-net" ;;
+  esac
+  "$program" --region "$region" --file "$(file_for_direct_io)" \
+    --module "$(claimant "$program")" "$@" "${part%@*}"
 }
 
 # may_complain PART: 6.1 does, of what a process does to its own page tables, and no driver can help it.

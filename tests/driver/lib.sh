@@ -39,6 +39,11 @@ small_region() {
   cat "$PLATFORM"/dax_color.*/dax_region/id
 }
 
+# claimant PROGRAM: the module that claims, of the build that PROGRAM is of.
+claimant() {
+  echo "${1%/tests/driver/*}/driver/$(uname -r)/tests/dax_color_claimant.ko"
+}
+
 # On the disk, whose file system takes O_DIRECT; the root's does not.
 file_for_direct_io() {
   [ ! -d /run/vm-disk ] || echo /run/vm-disk/direct-io

@@ -173,6 +173,23 @@ robbed() {
   check "unload" unload_driver
 }
 
+# So it is with what a module has claimed: the claim goes with the instance.
+robbed_of_a_claim() {
+  local device name
+  device=$(hmem_device)
+  load_driver
+  name=$(make hmem $((4 << 20)))
+  check "a module claims" insmod "$(claimant "$program")" "names=$name"
+  check "unbind what is claimed" put "$device" "$PLATFORM/unbind"
+  check "the module goes" rmmod dax_color_claimant
+  check "bind again" put "$device" "$PLATFORM/bind"
+  name=$(make hmem $((4 << 20)))
+  check "an instance of that name is nobody's" grep -qx -- - "$CLASS/$name/claim"
+  put 0 "$CLASS/$name/size"
+  check "all of it is there" wait_for 10 all_is_back
+  check "unload" unload_driver
+}
+
 # What the kernel has in slabs and page tables, in kB; and what is available.
 memory_now() {
   sync
@@ -243,5 +260,6 @@ program=$1
 parameters
 in_use
 robbed
+robbed_of_a_claim
 lives
 [ "$failures" = 0 ]

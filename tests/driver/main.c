@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * check-driver [--region R] [--long] [--seed N] [--file F] PART...
+ * check-driver [--region R] [--long] [--seed N] [--file F] [--module M] PART...
  * check-driver --hold INSTANCE, --pin INSTANCE
  *
  * dax_color, from user space, as driver/ABI.md says it is. Runs as root in the virtual
@@ -28,11 +28,11 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } parts[] = {
-	{"ops", test_ops},	 {"full", test_full},	  {"colors", test_colors},
-	{"maps", test_maps},	 {"minors", test_minors}, {"nomem", test_nomem},
-	{"resize", test_resize}, {"stale", test_stale},	  {"release", test_release},
-	{"vfio", test_vfio},	 {"poison", test_poison}, {"storm", test_storm},
-	{"kvm", test_kvm},
+	{"ops", test_ops},	   {"full", test_full},	    {"colors", test_colors},
+	{"claims", test_claims},   {"maps", test_maps},	    {"minors", test_minors},
+	{"nomem", test_nomem},	   {"resize", test_resize}, {"stale", test_stale},
+	{"release", test_release}, {"vfio", test_vfio},	    {"vhost", test_vhost},
+	{"poison", test_poison},   {"storm", test_storm},   {"kvm", test_kvm},
 };
 
 #define N_PARTS (sizeof(parts) / sizeof(*parts))
@@ -40,6 +40,7 @@ static const struct {
 static void usage(void)
 {
 	fprintf(stderr, "usage: check-driver [--region R] [--long] [--seed N] [--file F] "
+			"[--module M] "
 			"PART...\nParts:");
 	for (unsigned int i = 0; i < N_PARTS; i++)
 		fprintf(stderr, " %s", parts[i].name);
@@ -91,6 +92,7 @@ int main(int argc, char **argv)
 		{"long", no_argument, NULL, 'l'},
 		{"seed", required_argument, NULL, 's'},
 		{"file", required_argument, NULL, 'f'},
+		{"module", required_argument, NULL, 'm'},
 		{"hold", required_argument, NULL, 'h'},
 		{"pin", required_argument, NULL, 'p'},
 		{},
@@ -106,6 +108,9 @@ int main(int argc, char **argv)
 		case 'l':
 			options.long_form = true;
 			options.seconds = 60;
+			break;
+		case 'm':
+			options.module = optarg;
 			break;
 		case 's':
 			options.seed = strtoull(optarg, NULL, 0);

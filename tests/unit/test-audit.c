@@ -295,11 +295,21 @@ static char *make_by_hand(const Fixture *f, guint region, guint64 align, guint64
 	return name;
 }
 
+/* Root gives a guest's claim back. */
+static void unclaim(const Fixture *f, const char *name)
+{
+	g_autoptr(DaxcInstance)
+		instance = daxc_kernel_instance(f->host->kernel, name, NULL);
+
+	ck_assert(daxc_kernel_unclaim(f->host->kernel, instance, NULL));
+}
+
 static void take_away(const Fixture *f, const char *name)
 {
 	DaxcKernel *kernel = f->host->kernel;
 
 	hold(f, name, NULL);
+	unclaim(f, name);
 	kernel->ops->disable(kernel, name, NULL);
 	ck_assert(kernel->ops->clear(kernel, name, NULL));
 	ck_assert(kernel->ops->destroy(kernel, name, NULL));
@@ -638,6 +648,31 @@ START_TEST(an_instance_unbound_under_its_guest_is_found)
 }
 END_TEST
 
+START_TEST(an_instance_that_is_not_its_guests_alone_is_found)
+{
+	Fixture f;
+	static const char *const names[] = {"dax0.3", NULL};
+	g_autofree char *red = uuid_of(1);
+	g_autofree char *blue = uuid_of(3);
+	g_autoptr(GPtrArray) guests = running();
+
+	healthy(&f);
+	unclaim(&f, "dax0.3");
+	finds_always(&f, "carving-not-claimed");
+	ck_assert(daxc_kernel_claim(f.host->kernel, names, red, FALSE, NULL));
+	finds_always(&f, "claim-differs");
+	unclaim(&f, "dax0.3");
+	ck_assert(f.host->kernel->ops->claim(f.host->kernel, names, blue, TRUE, NULL));
+	/* A program's own may be. */
+	finds(&f, "");
+	finds_with(&f, guests, "claim-shared");
+	unclaim(&f, "dax0.3");
+	ck_assert(daxc_kernel_claim(f.host->kernel, names, blue, FALSE, NULL));
+	finds_always(&f, "");
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(memory_without_a_color_is_found)
 {
 	Fixture f;
@@ -777,7 +812,7 @@ START_TEST(other_ranges_than_the_ledgers_are_found)
 	name = make_by_hand(&f, 0, 2 * MIB, FREE_OF_COLOR(2), GIB + 512 * MIB);
 	ck_assert_str_eq(name, "dax0.4");
 	start_qemu(&f, 4, name);
-	finds_always(&f, "carving-ranges-differ");
+	finds_always(&f, "carving-not-claimed carving-ranges-differ");
 	teardown(&f);
 }
 END_TEST
@@ -1437,6 +1472,7 @@ int main(void)
 	tcase_add_test(kernel, a_misaligned_instance_is_found);
 	tcase_add_test(kernel, memory_that_became_the_systems_is_found);
 	tcase_add_test(kernel, an_instance_unbound_under_its_guest_is_found);
+	tcase_add_test(kernel, an_instance_that_is_not_its_guests_alone_is_found);
 	tcase_add_test(kernel, memory_without_a_color_is_found);
 	tcase_add_test(kernel, a_process_that_has_a_guests_memory_is_found);
 	tcase_add_test(kernel, one_instance_in_two_guests_is_found);

@@ -749,6 +749,23 @@ START_TEST(a_carving_without_an_instance)
 }
 END_TEST
 
+START_TEST(a_carving_that_nobody_has_claimed)
+{
+	g_autofree char *dir = state_dir();
+	g_autofree char *file = g_build_filename(dir, "simulated-kernel", NULL);
+	g_autoptr(DaxcConfig) host = daxc_config_load_host(DEMO, NULL);
+	g_autoptr(DaxcKernel) kernel = daxc_kernel_sim_new(host->regions, file, NULL);
+	g_autoptr(DaxcInstance) instance = NULL;
+	g_autoptr(GPtrArray) checks = NULL;
+
+	carve(dir);
+	instance = daxc_kernel_instance(kernel, "dax0.1", NULL);
+	ck_assert(daxc_kernel_unclaim(kernel, instance, NULL));
+	checks = run_simulated(dir, FALSE);
+	assert_only(checks, "agreement", DAXC_CHECK_WARNING, "web1 cell 0 (not claimed)");
+}
+END_TEST
+
 START_TEST(an_instance_that_nobody_knows)
 {
 	g_autofree char *dir = state_dir();
@@ -882,6 +899,7 @@ int main(void)
 	tcase_add_test(tcase, a_ledger_that_others_can_write);
 	tcase_add_test(tcase, a_ledger_that_is_none);
 	tcase_add_test(tcase, a_carving_without_an_instance);
+	tcase_add_test(tcase, a_carving_that_nobody_has_claimed);
 	tcase_add_test(tcase, an_instance_that_nobody_knows);
 	tcase_add_test(tcase, a_start_that_will_do);
 	tcase_add_test(tcase, a_start_without_the_launcher);

@@ -45,6 +45,7 @@ static void put_instance(const Tree *root, const char *name, const char *size)
 	} attributes[] = {
 		{"size", size},		{"align", "2097152\n"}, {"dev", "509:3\n"},
 		{"target_node", "1\n"}, {"owner", RED "\n"},	{"mapping", ""},
+		{"claim", "-\n"},
 	};
 	g_autofree char *device = g_strdup_printf(DEVICE "dax/%s/device", name);
 
@@ -217,6 +218,55 @@ START_TEST(owners_that_are_none)
 }
 END_TEST
 
+START_TEST(a_claim_is_read)
+{
+	g_autoptr(Tree) root = tree_usual();
+	g_autoptr(DaxcKernel) kernel = open_tree(root);
+	g_autoptr(DaxcInstance) nobodys = daxc_kernel_instance(kernel, "dax0.1", NULL);
+	g_autoptr(DaxcInstance) reds = NULL;
+	g_autoptr(DaxcInstance) shared = NULL;
+
+	ck_assert_ptr_null(nobodys->claimant);
+	put(root, DEVICE "dax/dax0.1/claim", "0F0F0F0F-0000-4000-8000-00000000000a 2\n");
+	reds = daxc_kernel_instance(kernel, "dax0.1", NULL);
+	ck_assert_str_eq(reds->claimant, RED);
+	ck_assert_uint_eq(reds->claims, 2);
+	ck_assert(!reds->shared);
+	put(root, DEVICE "dax/dax0.1/claim", RED " 1 shared\n");
+	shared = daxc_kernel_instance(kernel, "dax0.1", NULL);
+	ck_assert(shared->shared);
+}
+END_TEST
+
+START_TEST(claims_that_are_none)
+{
+	static const char *const texts[] = {
+		"",
+		"\n",
+		"- 1\n",
+		RED "\n",
+		RED " 0\n",
+		RED " -1\n",
+		RED " 4294967296\n",
+		RED " 1 \n",
+		RED " 1 mine\n",
+		RED " 1 shared shared\n",
+		"red 1\n",
+	};
+	g_autoptr(Tree) root = tree_usual();
+	g_autoptr(DaxcKernel) kernel = open_tree(root);
+
+	for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+		g_autoptr(GError) error = NULL;
+
+		put(root, DEVICE "dax/dax0.1/claim", texts[i]);
+		ck_assert_msg(!daxc_kernel_instance(kernel, "dax0.1", &error),
+			      "\"%s\" is accepted", texts[i]);
+		unit_assert_error(error, DAXC_ERROR_KERNEL, "claim");
+	}
+}
+END_TEST
+
 START_TEST(sizes_that_cannot_be)
 {
 	assert_bad("zeroing_size", "5368709121\n", TRUE);
@@ -302,24 +352,24 @@ START_TEST(a_geometry_that_cannot_be)
 }
 END_TEST
 
-START_TEST(claims_are_read)
+START_TEST(color_owners_are_read)
 {
 	g_autoptr(Tree) root = tree_usual();
 	g_autoptr(DaxcKernel) kernel = open_tree(root);
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GArray) claims = daxc_kernel_claims(kernel, 0, &rotate, &error);
+	g_autoptr(GArray) owners = daxc_kernel_color_owners(kernel, 0, &rotate, &error);
 
 	unit_assert_no_error(error);
-	ck_assert_uint_eq(claims->len, 4);
-	ck_assert_str_eq(g_array_index(claims, DaxcColorClaim, 0).owner, RED);
-	ck_assert_uint_eq(g_array_index(claims, DaxcColorClaim, 0).free, 0);
-	ck_assert_str_eq(g_array_index(claims, DaxcColorClaim, 2).owner, "");
-	ck_assert_uint_eq(g_array_index(claims, DaxcColorClaim, 2).color, 2);
-	ck_assert_uint_eq(g_array_index(claims, DaxcColorClaim, 2).free, 1);
+	ck_assert_uint_eq(owners->len, 4);
+	ck_assert_str_eq(g_array_index(owners, DaxcColorOwner, 0).owner, RED);
+	ck_assert_uint_eq(g_array_index(owners, DaxcColorOwner, 0).free, 0);
+	ck_assert_str_eq(g_array_index(owners, DaxcColorOwner, 2).owner, "");
+	ck_assert_uint_eq(g_array_index(owners, DaxcColorOwner, 2).color, 2);
+	ck_assert_uint_eq(g_array_index(owners, DaxcColorOwner, 2).free, 1);
 }
 END_TEST
 
-START_TEST(claims_that_cannot_be)
+START_TEST(color_owners_that_cannot_be)
 {
 	static const char *const texts[] = {
 		"",
@@ -342,7 +392,7 @@ START_TEST(claims_that_cannot_be)
 		g_autoptr(GError) error = NULL;
 
 		put(root, REGION "free_granules", texts[i]);
-		ck_assert_msg(!daxc_kernel_claims(kernel, 0, &rotate, &error),
+		ck_assert_msg(!daxc_kernel_color_owners(kernel, 0, &rotate, &error),
 			      "\"%s\" is accepted", texts[i]);
 		unit_assert_error(error, DAXC_ERROR_KERNEL, "free_granules");
 	}
@@ -361,6 +411,7 @@ static void assert_text(const Tree *root, const char *path, const char *expected
 START_TEST(what_is_written)
 {
 	const DaxcExtent extent = {6 * GIB, GIB};
+	static const char *const names[] = {"dax0.0", "dax0.1", NULL};
 	g_autoptr(Tree) root = tree_usual();
 	g_autoptr(DaxcKernel) kernel = open_tree(root);
 	g_autoptr(GError) error = NULL;
@@ -374,6 +425,15 @@ START_TEST(what_is_written)
 	ck_assert(!kernel->ops->set_owner(kernel, "dax0.1", RED, &error));
 	unit_assert_error(error, DAXC_ERROR_KERNEL, "and says " RED "6789");
 	g_clear_error(&error);
+	put(root, "sys/class/dax/claim", "");
+	put(root, "sys/class/dax/release", "");
+	ck_assert(kernel->ops->claim(kernel, names, RED, FALSE, &error));
+	assert_text(root, "sys/class/dax/claim", RED " dax0.0 dax0.1");
+	put(root, "sys/class/dax/claim", "");
+	ck_assert(kernel->ops->claim(kernel, names + 1, RED, TRUE, &error));
+	assert_text(root, "sys/class/dax/claim", RED " shared dax0.1");
+	ck_assert(kernel->ops->unclaim(kernel, "dax0.1", RED, 1, &error));
+	assert_text(root, "sys/class/dax/release", RED " dax0.1");
 	ck_assert(kernel->ops->set_geometry(kernel, 0, NULL, &error));
 	/* A file keeps what was behind it. */
 	assert_text(root, REGION "geometry", "nonete 1073741824 4 0x100000000\n");
@@ -441,12 +501,14 @@ int main(void)
 	tcase_add_test(tests, a_host_without_it);
 	tcase_add_test(tests, numbers_that_are_none);
 	tcase_add_test(tests, owners_that_are_none);
+	tcase_add_test(tests, a_claim_is_read);
+	tcase_add_test(tests, claims_that_are_none);
 	tcase_add_test(tests, sizes_that_cannot_be);
 	tcase_add_test(tests, what_instances_have_is_not_available);
 	tcase_add_test(tests, a_geometry_is_compared);
 	tcase_add_test(tests, a_geometry_that_cannot_be);
-	tcase_add_test(tests, claims_are_read);
-	tcase_add_test(tests, claims_that_cannot_be);
+	tcase_add_test(tests, color_owners_are_read);
+	tcase_add_test(tests, color_owners_that_cannot_be);
 	tcase_add_test(tests, what_is_written);
 	tcase_add_test(tests, a_refusal_is_a_sentence);
 	tcase_add_test(tests, tenants_are_owners);

@@ -189,28 +189,28 @@ static gboolean shim_set_geometry(DaxcKernel *kernel, guint region,
 	return TRUE;
 }
 
-static void claim(GArray *claims, guint64 address, const char *owner)
+static void own(GArray *owners, guint64 address, const char *owner)
 {
-	DaxcColorClaim *color =
-		&g_array_index(claims, DaxcColorClaim, (address - START) / GIB % 2);
+	DaxcColorOwner *color =
+		&g_array_index(owners, DaxcColorOwner, (address - START) / GIB % 2);
 
 	color->free--;
 	g_strlcpy(color->owner, owner, sizeof(color->owner));
 }
 
-static GArray *shim_claims(DaxcKernel *kernel, guint region, GError **error)
+static GArray *shim_color_owners(DaxcKernel *kernel, guint region, GError **error)
 {
 	Shim *shim = shim_of(kernel);
 	g_autoptr(GPtrArray) instances = shim_instances(kernel, NULL);
-	GArray *claims = g_array_new(FALSE, FALSE, sizeof(DaxcColorClaim));
+	GArray *owners = g_array_new(FALSE, FALSE, sizeof(DaxcColorOwner));
 
 	for (guint32 i = 0; i < 2; i++) {
-		DaxcColorClaim color = {.color = i, .free = 3};
+		DaxcColorOwner color = {.color = i, .free = 3};
 
-		g_array_append_val(claims, color);
+		g_array_append_val(owners, color);
 	}
 	if (shim->pinned)
-		claim(claims, shim->pinned, shim->pinned_owner);
+		own(owners, shim->pinned, shim->pinned_owner);
 	for (guint i = 0; i < instances->len; i++) {
 		const DaxcInstance *instance = g_ptr_array_index(instances, i);
 
@@ -220,11 +220,11 @@ static GArray *shim_claims(DaxcKernel *kernel, guint region, GError **error)
 				&g_array_index(instance->extents, DaxcExtent, k);
 
 			for (guint64 at = 0; at < extent->size; at += GIB)
-				claim(claims, extent->start + at,
-				      g_hash_table_lookup(shim->owners, instance->name));
+				own(owners, extent->start + at,
+				    g_hash_table_lookup(shim->owners, instance->name));
 		}
 	}
-	return claims;
+	return owners;
 }
 
 static GPtrArray *shim_holders(DaxcKernel *kernel, const char *name, GError **error)
@@ -274,7 +274,7 @@ static Shim *come_between(DaxcHost *host)
 		.scrub = shim_scrub,
 		.geometry = shim_geometry,
 		.set_geometry = shim_set_geometry,
-		.claims = shim_claims,
+		.color_owners = shim_color_owners,
 		.holders = shim_holders,
 		.processes = shim_processes,
 	};
@@ -419,7 +419,8 @@ START_TEST(what_another_driver_has_stays)
 	g_autoptr(DaxcCarving) carving = carve_well(&f, 1, "red", 2 * GIB, 2);
 	g_autoptr(GError) error = NULL;
 
-	ck_assert(daxc_kernel_destroy(f.host->kernel, carving->instance, NULL));
+	ck_assert(daxc_kernel_destroy(f.host->kernel, carving->instance, carving->uuid,
+				      NULL));
 	shim->ops.is_elsewhere = shim_is_elsewhere;
 	ck_assert(daxc_host_recover(f.host, FALSE, NULL, NULL));
 	ck_assert_uint_eq(carvings(f.host), 1);

@@ -102,6 +102,10 @@ static char *snapshot(DaxcKernel *kernel)
 
 			g_string_append_printf(text, " %s", range);
 		}
+		if (instance->claimant)
+			g_string_append_printf(text, " claimed %ux by %s%s",
+					       instance->claims, instance->claimant,
+					       instance->shared ? " shared" : "");
 		g_string_append_c(text, '\n');
 	}
 	return g_string_free(text, FALSE);
@@ -193,7 +197,7 @@ START_TEST(names_are_reused_lowest_first_and_never_the_seeds)
 	carve_ok(kernel, GIB, "4+1", "dax0.1");
 	carve_ok(kernel, GIB, "5+1", "dax0.2");
 	carve_ok(kernel, GIB, "6+1", "dax0.3");
-	ck_assert(daxc_kernel_destroy(kernel, "dax0.2", &error));
+	ck_assert(daxc_kernel_destroy(kernel, "dax0.2", NULL, &error));
 	carve_ok(kernel, GIB, "8+1", "dax0.2");
 	carve_ok(kernel, GIB, "5+1", "dax0.4");
 }
@@ -459,7 +463,7 @@ static guint fail_each_destroy_step(DaxcKernel *kernel, const char *name, int co
 
 		ck_assert_uint_lt(steps, 100);
 		daxc_kernel_sim_fail(kernel, steps, code);
-		if (daxc_kernel_destroy(kernel, name, &error))
+		if (daxc_kernel_destroy(kernel, name, NULL, &error))
 			break;
 		ck_assert_ptr_nonnull(error);
 		ck_assert_msg(!strstr(error->message, "undoing"), "%s", error->message);
@@ -486,6 +490,107 @@ START_TEST(a_destruction_that_fails_at_any_step_changes_nothing)
 }
 END_TEST
 
+#define RED "0f0f0f0f-0000-4000-8000-00000000000a"
+#define BLUE "0f0f0f0f-0000-4000-8000-00000000000b"
+
+static gboolean claim(DaxcKernel *kernel, const char *uuid, const char *list,
+		      GError **error)
+{
+	g_auto(GStrv) names = g_strsplit(list, " ", -1);
+
+	return daxc_kernel_claim(kernel, (const char *const *)names, uuid, FALSE, error);
+}
+
+START_TEST(a_claim_is_of_all_or_of_none)
+{
+	g_autoptr(DaxcKernel) kernel = open_sim(NULL);
+	g_autoptr(GError) error = NULL;
+	g_autofree char *before = NULL;
+
+	carve_ok(kernel, GIB, "4+1", "dax0.1");
+	carve_ok(kernel, GIB, "5+1", "dax0.2");
+	carve_ok(kernel, GIB, "6+1", "dax0.3");
+	ck_assert(claim(kernel, BLUE, "dax0.2", &error));
+	before = snapshot(kernel);
+	ck_assert(!claim(kernel, RED, "dax0.1 dax0.2 dax0.3", &error));
+	unit_assert_error(error, DAXC_ERROR_BUSY, "somebody else");
+	g_clear_error(&error);
+	ck_assert(!claim(kernel, RED, "dax0.1 dax0.0", &error));
+	unit_assert_error(error, DAXC_ERROR_KERNEL, "cannot claim dax0.0");
+	g_clear_error(&error);
+	daxc_kernel_sim_fail(kernel, 0, EINTR);
+	ck_assert(!claim(kernel, RED, "dax0.1 dax0.3", &error));
+	g_clear_error(&error);
+	assert_state(kernel, before);
+	/* Success that is none. */
+	daxc_kernel_sim_fail(kernel, 0, 0);
+	ck_assert(!claim(kernel, RED, "dax0.1 dax0.3", &error));
+	unit_assert_error(error, DAXC_ERROR_KERNEL, "dax0.1 is claimed by nobody");
+	g_clear_error(&error);
+	ck_assert(claim(kernel, "0F0F0F0F-0000-4000-8000-00000000000A", "dax0.1 dax0.3",
+			&error));
+	assert_state(kernel,
+		     "dax0.0 align 2097152 - 0:0\n"
+		     "dax0.1 align 1073741824 device_dax 252:0 0x100000000-0x13fffffff "
+		     "claimed 1x by " RED "\n"
+		     "dax0.2 align 1073741824 device_dax 252:1 0x140000000-0x17fffffff "
+		     "claimed 1x by " BLUE "\n"
+		     "dax0.3 align 1073741824 device_dax 252:2 0x180000000-0x1bfffffff "
+		     "claimed 1x by " RED "\n"
+		     "dax1.0 align 2097152 - 0:0\n");
+}
+END_TEST
+
+START_TEST(a_claim_ends_with_its_instance_by_its_claimant_only)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(codes); i++) {
+		g_autoptr(DaxcKernel) kernel = open_sim(NULL);
+		g_autoptr(GError) error = NULL;
+
+		carve_ok(kernel, GIB, "4+1", "dax0.1");
+		/* Twice, as a claimant may. */
+		ck_assert(claim(kernel, RED, "dax0.1", &error));
+		ck_assert(claim(kernel, RED, "dax0.1", &error));
+		ck_assert(!daxc_kernel_destroy(kernel, "dax0.1", NULL, &error));
+		unit_assert_error(error, DAXC_ERROR_BUSY, "claimed by " RED);
+		g_clear_error(&error);
+		ck_assert(!daxc_kernel_destroy(kernel, "dax0.1", BLUE, &error));
+		unit_assert_error(error, DAXC_ERROR_BUSY, "claimed by " RED);
+		g_clear_error(&error);
+		/* Mainline's errno for what is bound; here it is for what is claimed. */
+		step(kernel, kernel->ops->disable, "dax0.1");
+		ck_assert(!kernel->ops->clear(kernel, "dax0.1", &error));
+		g_clear_error(&error);
+		ck_assert(daxc_kernel_destroy(kernel, "dax0.1", RED, &error));
+		unit_assert_no_error(error);
+	}
+}
+END_TEST
+
+/* unclaim, disable, clear, destroy */
+START_TEST(a_destruction_that_fails_leaves_the_claim)
+{
+	for (gsize i = 0; i < G_N_ELEMENTS(codes); i++) {
+		g_autoptr(DaxcKernel) kernel = open_sim(NULL);
+		g_autoptr(GError) error = NULL;
+		g_autofree char *before = NULL;
+
+		carve_ok(kernel, GIB, "5+1,4+1", "dax0.1");
+		ck_assert(claim(kernel, RED, "dax0.1", &error));
+		before = snapshot(kernel);
+		for (guint steps = 0; steps < 4; steps++) {
+			daxc_kernel_sim_fail(kernel, steps, codes[i]);
+			ck_assert(!daxc_kernel_destroy(kernel, "dax0.1", RED, &error));
+			ck_assert_msg(!strstr(error->message, "undoing"), "%s",
+				      error->message);
+			g_clear_error(&error);
+			assert_state(kernel, before);
+		}
+		ck_assert(daxc_kernel_destroy(kernel, "dax0.1", RED, &error));
+	}
+}
+END_TEST
+
 START_TEST(what_could_not_be_undone_is_said_and_can_be_destroyed_later)
 {
 	/* The second extent fails, then each step of the undoing. */
@@ -504,7 +609,7 @@ START_TEST(what_could_not_be_undone_is_said_and_can_be_destroyed_later)
 		unit_assert_error(error, DAXC_ERROR_KERNEL, "Input/output error");
 		ck_assert_str_eq(name, "dax0.1");
 		g_clear_error(&error);
-		ck_assert(daxc_kernel_destroy(kernel, name, &error));
+		ck_assert(daxc_kernel_destroy(kernel, name, NULL, &error));
 		assert_state(kernel, before);
 	}
 }
@@ -536,11 +641,11 @@ START_TEST(a_destruction_that_cannot_be_undone_says_so_and_can_be_repeated)
 	/* disable, clear (fails), enable (fails) */
 	daxc_kernel_sim_fail(kernel, 1, EIO);
 	daxc_kernel_sim_fail(kernel, 2, ENOMEM);
-	ck_assert(!daxc_kernel_destroy(kernel, "dax0.1", &error));
+	ck_assert(!daxc_kernel_destroy(kernel, "dax0.1", NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_KERNEL, "undoing this failed too, dax0.1");
 	unit_assert_error(error, DAXC_ERROR_KERNEL, "no memory for its struct pages");
 	g_clear_error(&error);
-	ck_assert(daxc_kernel_destroy(kernel, "dax0.1", &error));
+	ck_assert(daxc_kernel_destroy(kernel, "dax0.1", NULL, &error));
 	assert_state(kernel, before);
 }
 END_TEST
@@ -563,8 +668,8 @@ START_TEST(destroying_works_from_every_state_and_again)
 		if (state > 2)
 			step(kernel, kernel->ops->enable, name);
 		if (state > 3)
-			ck_assert(daxc_kernel_destroy(kernel, name, &error));
-		ck_assert(daxc_kernel_destroy(kernel, name, &error));
+			ck_assert(daxc_kernel_destroy(kernel, name, NULL, &error));
+		ck_assert(daxc_kernel_destroy(kernel, name, NULL, &error));
 		unit_assert_no_error(error);
 		assert_state(kernel, before);
 	}
@@ -582,7 +687,7 @@ START_TEST(a_seed_is_emptied_and_stays)
 	g_clear_error(&error);
 	add(kernel, "dax0.0", "5+2");
 	step(kernel, kernel->ops->enable, "dax0.0");
-	ck_assert(daxc_kernel_destroy(kernel, "dax0.0", &error));
+	ck_assert(daxc_kernel_destroy(kernel, "dax0.0", NULL, &error));
 	assert_state(kernel, before);
 }
 END_TEST
@@ -596,18 +701,18 @@ START_TEST(an_instance_in_use_is_not_destroyed)
 	carve_ok(kernel, GIB, "5+1,7+1", "dax0.1");
 	daxc_kernel_sim_hold(kernel, "dax0.1", "qemu-system-x86 (1234)", &error);
 	before = snapshot(kernel);
-	ck_assert(!daxc_kernel_destroy(kernel, "dax0.1", &error));
+	ck_assert(!daxc_kernel_destroy(kernel, "dax0.1", NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_BUSY,
 			  "dax0.1 is in use: open or mapped by qemu-system-x86 (1234)");
 	assert_state(kernel, before);
 	g_clear_error(&error);
 	/* Unbound by somebody, but still open: its pages may be pinned. */
 	step(kernel, kernel->ops->disable, "dax0.1");
-	ck_assert(!daxc_kernel_destroy(kernel, "dax0.1", &error));
+	ck_assert(!daxc_kernel_destroy(kernel, "dax0.1", NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_BUSY, "in use");
 	g_clear_error(&error);
 	daxc_kernel_sim_hold(kernel, "dax0.1", NULL, &error);
-	ck_assert(daxc_kernel_destroy(kernel, "dax0.1", &error));
+	ck_assert(daxc_kernel_destroy(kernel, "dax0.1", NULL, &error));
 }
 END_TEST
 
@@ -634,7 +739,7 @@ START_TEST(names_that_are_none)
 	for (gsize i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autoptr(GError) error = NULL;
 
-		ck_assert_msg(!daxc_kernel_destroy(kernel, names[i], &error), "%s",
+		ck_assert_msg(!daxc_kernel_destroy(kernel, names[i], NULL, &error), "%s",
 			      names[i]);
 		unit_assert_error(error, DAXC_ERROR_INVALID,
 				  "not the name of an instance");
@@ -866,7 +971,7 @@ START_TEST(what_is_gone_is_destroyed_whatever_was_reported)
 
 	shim->deletes_and_fails = TRUE;
 	carve_ok(kernel, GIB, "5+1", "dax0.1");
-	ck_assert(daxc_kernel_destroy(kernel, "dax0.1", &error));
+	ck_assert(daxc_kernel_destroy(kernel, "dax0.1", NULL, &error));
 	unit_assert_no_error(error);
 	assert_state(kernel, before);
 }
@@ -1146,8 +1251,8 @@ START_TEST(state_in_a_file_is_seen_by_all)
 	ck_assert_int_eq(g_stat(temp.file, &st), 0);
 	ck_assert_int_eq(st.st_mode & 0777, 0600);
 	daxc_kernel_sim_hold(two, "dax0.1", NULL, &error);
-	ck_assert(daxc_kernel_destroy(three, "dax0.1", &error));
-	ck_assert(daxc_kernel_destroy(one, "dax0.2", &error));
+	ck_assert(daxc_kernel_destroy(three, "dax0.1", NULL, &error));
+	ck_assert(daxc_kernel_destroy(one, "dax0.2", NULL, &error));
 	assert_state(two, idle);
 }
 END_TEST
@@ -1251,7 +1356,7 @@ START_TEST(a_region_that_became_ram_is_refused_with_the_remedy)
 	assert_seed_in_the_way(kernel, "5+1", DAXC_ERROR_REFUSED, "blacklist kmem");
 	assert_seed_in_the_way(kernel, "5+1", DAXC_ERROR_REFUSED,
 			       "options dax_hmem region_idle=1");
-	ck_assert(!daxc_kernel_destroy(kernel, "dax0.0", &error));
+	ck_assert(!daxc_kernel_destroy(kernel, "dax0.0", NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_REFUSED, "driver kmem");
 }
 END_TEST
@@ -1455,7 +1560,7 @@ START_TEST(poison_is_found_at_its_address_by_all)
 	ck_assert(!daxc_kernel_zero(two, "dax0.1", GIB, GIB, NULL, NULL, &error));
 	unit_assert_error(error, DAXC_ERROR_MEMORY, "0x14030004d");
 	zero_ok(two, "dax0.1", 0, GIB);
-	ck_assert(daxc_kernel_destroy(two, "dax0.1", &error));
+	ck_assert(daxc_kernel_destroy(two, "dax0.1", NULL, &error));
 	carve_ok(two, GIB, "6+1,4+1", "dax0.1");
 	zero_ok(two, "dax0.1", 0, 2 * GIB);
 }
@@ -1508,6 +1613,9 @@ int main(void)
 	tcase_add_test(tcase,
 		       a_carving_that_fails_at_any_step_gives_the_seed_its_region_back);
 	tcase_add_test(tcase, a_destruction_that_fails_at_any_step_changes_nothing);
+	tcase_add_test(tcase, a_claim_is_of_all_or_of_none);
+	tcase_add_test(tcase, a_claim_ends_with_its_instance_by_its_claimant_only);
+	tcase_add_test(tcase, a_destruction_that_fails_leaves_the_claim);
 	tcase_add_test(tcase,
 		       what_could_not_be_undone_is_said_and_can_be_destroyed_later);
 	tcase_add_test(tcase, a_seed_that_stays_empty_is_said);

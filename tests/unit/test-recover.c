@@ -172,13 +172,96 @@ START_TEST(clean_memory_in_a_strangers_hands_is_dirty)
 }
 END_TEST
 
+static char *claimant_of(const Fixture *f, const char *name)
+{
+	g_autoptr(DaxcInstance)
+		instance = daxc_kernel_instance(f->host->kernel, name, NULL);
+
+	ck_assert_ptr_nonnull(instance);
+	return g_steal_pointer(&instance->claimant);
+}
+
+static void unclaim(const Fixture *f, const char *name)
+{
+	g_autoptr(DaxcInstance)
+		instance = daxc_kernel_instance(f->host->kernel, name, NULL);
+
+	ck_assert(daxc_kernel_unclaim(f->host->kernel, instance, NULL));
+}
+
+START_TEST(a_guest_that_lost_its_claim_has_it_again)
+{
+	Fixture f = setup(TRUE);
+	g_autoptr(DaxcCarving) carving = carve_well(&f, 1, "red", 6 * GIB, 2);
+	g_autofree char *before = claimant_of(&f, carving->instance);
+	g_autofree char *after = NULL;
+	g_autoptr(DaxcInstance) instance = NULL;
+	g_autoptr(GError) error = NULL;
+
+	ck_assert_str_eq(before, carving->uuid);
+	unclaim(&f, carving->instance);
+	ck_assert_ptr_null(daxc_host_carving_instance(f.host, carving, &error));
+	unit_assert_error(error, DAXC_ERROR_KERNEL, "is not what the ledger says");
+	assert_reports(&f, "was not claimed for it: claimed");
+	instance = daxc_host_carving_instance(f.host, carving, NULL);
+	ck_assert_ptr_nonnull(instance);
+	after = claimant_of(&f, carving->instance);
+	ck_assert_str_eq(after, carving->uuid);
+	teardown(&f);
+}
+END_TEST
+
+START_TEST(a_claim_of_nobody_is_ended)
+{
+	Fixture f = setup(TRUE);
+	g_autoptr(DaxcCarving) carving = carve_well(&f, 1, "red", 6 * GIB, 2);
+	g_autofree char *kept = NULL;
+	g_autofree char *ended = NULL;
+	g_autoptr(GPtrArray) report = NULL;
+
+	/* Its guest runs. */
+	ck_assert(daxc_kernel_sim_hold(f.host->kernel, carving->instance, "qemu (1)",
+				       NULL));
+	behind_its_back(&f, "rm $D/ledger.db*");
+	report = recover(&f, FALSE);
+	kept = claimant_of(&f, carving->instance);
+	ck_assert_str_eq(kept, carving->uuid);
+	/* It has died. */
+	ck_assert(daxc_kernel_sim_hold(f.host->kernel, carving->instance, NULL, NULL));
+	assert_reports(&f, "is ended");
+	ended = claimant_of(&f, carving->instance);
+	ck_assert_ptr_null(ended);
+	teardown(&f);
+}
+END_TEST
+
+START_TEST(what_another_has_claimed_is_not_taken_back)
+{
+	Fixture f = setup(TRUE);
+	g_autoptr(DaxcCarving) carving = carve_well(&f, 1, "red", 6 * GIB, 2);
+	const char *const names[] = {carving->instance, NULL};
+	g_autoptr(GError) error = NULL;
+
+	unclaim(&f, carving->instance);
+	ck_assert(daxc_kernel_claim(f.host->kernel, names,
+				    "00000000-0000-4000-8000-00000000dead", FALSE, NULL));
+	ck_assert(!daxc_host_release(f.host, carving->uuid, &error));
+	unit_assert_error(error, DAXC_ERROR_BUSY, "claimed by 00000000");
+	ck_assert_uint_eq(carvings(f.host), 1);
+	unclaim(&f, carving->instance);
+	assert_reports(&f, "taken back");
+	teardown(&f);
+}
+END_TEST
+
 START_TEST(an_instance_that_was_taken_away_leaves_dirt)
 {
 	Fixture f = setup_with(TRUE, "[tenant red]\nzero = other-tenants\n");
 	g_autoptr(DaxcCarving) carving = carve_well(&f, 1, "red", 6 * GIB, 2);
 	g_autoptr(GArray) granules = NULL;
 
-	ck_assert(daxc_kernel_destroy(f.host->kernel, carving->instance, NULL));
+	ck_assert(daxc_kernel_destroy(f.host->kernel, carving->instance, carving->uuid,
+				      NULL));
 	assert_reports(&f, "has no instance any more");
 	granules = daxc_ledger_granules(f.host->ledger, NULL);
 	ck_assert_uint_eq(granules->len, 6);
@@ -318,6 +401,9 @@ int main(void)
 	tcase_add_test(tcase, a_lost_ledger_gives_nothing_away);
 	tcase_add_test(tcase, an_instance_that_was_renamed_is_followed);
 	tcase_add_test(tcase, clean_memory_in_a_strangers_hands_is_dirty);
+	tcase_add_test(tcase, a_guest_that_lost_its_claim_has_it_again);
+	tcase_add_test(tcase, a_claim_of_nobody_is_ended);
+	tcase_add_test(tcase, what_another_has_claimed_is_not_taken_back);
 	tcase_add_test(tcase, an_instance_that_was_taken_away_leaves_dirt);
 	tcase_add_test(tcase, a_boot_says_what_it_forgets);
 	tcase_add_test(tcase, a_reserved_color_is_its_tenants_alone);

@@ -534,6 +534,15 @@ START_TEST(extents_answer_for_all_of_a_range)
 	ck_assert_uint_eq(dce_lookup(extents, GiB + UNIT, -UNIT), DCE_NONE);
 	ck_assert_uint_eq(dce_lookup(extents, GiB, 0), DCE_NONE);
 	ck_assert_uint_eq(dce_lookup(NULL, 0, 4096), DCE_NONE);
+	ck_assert_uint_eq(dce_offset(extents, BASE + GiB), 0);
+	ck_assert_uint_eq(dce_offset(extents, BASE + 2 * GiB - 1), GiB - 1);
+	ck_assert_uint_eq(dce_offset(extents, BASE), GiB);
+	ck_assert_uint_eq(dce_offset(extents, BASE + 4 * GiB + UNIT - 1),
+			  2 * GiB + UNIT - 1);
+	ck_assert_uint_eq(dce_offset(extents, BASE + 4 * GiB + UNIT), DCE_NONE);
+	ck_assert_uint_eq(dce_offset(extents, BASE - 1), DCE_NONE);
+	ck_assert_uint_eq(dce_offset(extents, BASE + 2 * GiB), DCE_NONE);
+	ck_assert_uint_eq(dce_offset(NULL, BASE), DCE_NONE);
 	dce_free(extents);
 	dce_free(NULL);
 }

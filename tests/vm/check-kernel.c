@@ -273,7 +273,7 @@ static void ok_refused(const char *text, guint64 unit, guint64 align, int code,
 static gboolean destroy_ok(const char *name)
 {
 	g_autoptr(GError) error = NULL;
-	gboolean done = daxc_kernel_destroy(kernel, name, &error);
+	gboolean done = daxc_kernel_destroy(kernel, name, NULL, &error);
 
 	ok_no_error(done, error, "ours destroys it");
 	return done;
@@ -720,7 +720,7 @@ static void ok_busy(const char *name, pid_t pid)
 	g_autofree char *before = snapshot();
 	g_autoptr(GError) error = NULL;
 
-	ok(!daxc_kernel_destroy(kernel, name, &error), "ours does not destroy it");
+	ok(!daxc_kernel_destroy(kernel, name, NULL, &error), "ours does not destroy it");
 	ok_error(error, DAXC_ERROR_BUSY, who, "... and names the process");
 	ok_unchanged(before);
 }
@@ -856,7 +856,8 @@ static void check_kmem(void)
 	ok_refused("1+1", GIB, GIB, DAXC_ERROR_REFUSED, "blacklist kmem",
 		   "ours leaves it, and says the remedy");
 	before = snapshot();
-	ok(!daxc_kernel_destroy(kernel, "dax0.0", &error), "ours does not destroy it");
+	ok(!daxc_kernel_destroy(kernel, "dax0.0", NULL, &error),
+	   "ours does not destroy it");
 	ok_error(error, DAXC_ERROR_REFUSED, "driver kmem", "... and says why");
 	ok_unchanged(before);
 }
@@ -909,7 +910,7 @@ static void check_owners(void)
 	const DaxcCacheDomain listed = {
 		.node = 1, .kind = DAXC_GEOMETRY_RANGES, .granule = GIB, .colors = 4};
 	g_autofree char *uuid = daxc_owner_uuid("red");
-	g_autoptr(GArray) claims = NULL;
+	g_autoptr(GArray) owners = NULL;
 	g_autoptr(GError) error = NULL;
 	g_autofree char *red = NULL;
 	g_autofree char *again = NULL;
@@ -925,12 +926,12 @@ static void check_owners(void)
 		return;
 	owner = read_attribute(red, "owner");
 	ok(strcmp(owner, uuid) == 0, "the owner is the tenant's UUID");
-	claims = daxc_kernel_claims(kernel, 0, &domain, &error);
-	ok(claims && claims->len == 4 &&
-		   strcmp(g_array_index(claims, DaxcColorClaim, 0).owner, uuid) == 0 &&
-		   g_array_index(claims, DaxcColorClaim, 0).free == 0 &&
-		   g_array_index(claims, DaxcColorClaim, 1).owner[0] == '\0' &&
-		   g_array_index(claims, DaxcColorClaim, 1).free == 2,
+	owners = daxc_kernel_color_owners(kernel, 0, &domain, &error);
+	ok(owners && owners->len == 4 &&
+		   strcmp(g_array_index(owners, DaxcColorOwner, 0).owner, uuid) == 0 &&
+		   g_array_index(owners, DaxcColorOwner, 0).free == 0 &&
+		   g_array_index(owners, DaxcColorOwner, 1).owner[0] == '\0' &&
+		   g_array_index(owners, DaxcColorOwner, 1).free == 2,
 	   "the kernel says whose the colors are");
 	ok(!carve_for("4100+2", "blue", &error), "another tenant gets none of it");
 	ok_error(error, DAXC_ERROR_REFUSED, "another owner's", "... and why is said");
@@ -945,6 +946,50 @@ static void check_owners(void)
 	     i++)
 		g_usleep(50000);
 	ok_enforced(&domain, FALSE, "listed ranges cannot be told: it has none again");
+}
+
+static gboolean is_claimed_by(const char *name, const char *uuid)
+{
+	g_autoptr(DaxcInstance) instance = daxc_kernel_instance(kernel, name, NULL);
+
+	return instance && g_strcmp0(instance->claimant, uuid) == 0;
+}
+
+static void check_claims(void)
+{
+	static const char red[] = "11111111-1111-4111-8111-111111111111";
+	static const char blue[] = "22222222-2222-4222-8222-222222222222";
+	g_autoptr(GError) error = NULL;
+	g_autofree char *one = carve_for("0+8", NULL, &error);
+	g_autofree char *other = carve_for("16+8", NULL, &error);
+	const char *const both[] = {one, other, NULL}, *const second[] = {other, NULL};
+	guint64 *memory, *again;
+
+	if (!ok_no_error(one && other, error, "two carvings"))
+		return;
+	ok_no_error(daxc_kernel_claim(kernel, second, blue, FALSE, &error), error,
+		    "the second is claimed");
+	ok(!daxc_kernel_claim(kernel, both, red, FALSE, &error), "both cannot be");
+	ok_error(error, DAXC_ERROR_BUSY, "somebody else", "... and why is said");
+	g_clear_error(&error);
+	ok(is_claimed_by(one, NULL) && is_claimed_by(other, blue),
+	   "the first is nobody's");
+	ok_no_error(daxc_kernel_destroy(kernel, other, blue, &error), error,
+		    "its claimant destroys the second");
+	ok_no_error(daxc_kernel_claim(kernel, (const char *const[]){one, NULL}, red,
+				      FALSE, &error),
+		    error, "the first is claimed");
+	memory = map(one, 8 * MIB);
+	again = map(one, 8 * MIB);
+	ok(memory && !again && errno == EBUSY, "it is opened once");
+	if (memory)
+		munmap(memory, 8 * MIB);
+	ok(!daxc_kernel_destroy(kernel, one, blue, &error), "nobody else destroys it");
+	ok_error(error, DAXC_ERROR_BUSY, red, "... and why is said");
+	g_clear_error(&error);
+	ok(is_claimed_by(one, red), "its claimant has it still");
+	ok_no_error(daxc_kernel_destroy(kernel, one, red, &error), error,
+		    "its claimant destroys it");
 }
 
 /* Returns: the end of a pipe in which pages of the instance are. */
@@ -1025,6 +1070,7 @@ static void check_dax_color(void)
 	check_carving();
 	check_small_carving();
 	check_owners();
+	check_claims();
 	check_pinned();
 	check_holders();
 }

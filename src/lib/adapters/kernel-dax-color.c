@@ -54,6 +54,14 @@ static const DaxcReason reasons[] = {
 	 "killed while its memory was being zeroed"},
 	{DAXC_STEP_EXTENT, ENOMEM, DAXC_ERROR_KERNEL,
 	 "the kernel has no memory for its struct pages"},
+	{DAXC_STEP_CLAIM, EBUSY, DAXC_ERROR_BUSY,
+	 "somebody else has claimed one of them (`daxcolor list`), or has it open"},
+	{DAXC_STEP_CLAIM, ENXIO, DAXC_ERROR_KERNEL, "it has no memory"},
+	{DAXC_STEP_CLAIM, EINVAL, DAXC_ERROR_KERNEL,
+	 "the kernel takes no such claim, or none of so many instances"},
+	{DAXC_STEP_UNCLAIM, EPERM, DAXC_ERROR_BUSY,
+	 "it is that of a module of the kernel's, or has been given back meanwhile"},
+	{DAXC_STEP_CLEAR, EBUSY, DAXC_ERROR_BUSY, "somebody has claimed it meanwhile"},
 	{DAXC_STEP_DELETE, EBUSY, DAXC_ERROR_KERNEL,
 	 "it has memory, or is the seed of its region"},
 	{DAXC_STEP_GEOMETRY, EBUSY, DAXC_ERROR_REFUSED,
@@ -193,44 +201,44 @@ static gboolean dax_color_geometry(DaxcKernel *kernel, guint region,
 }
 
 /* Color @index, as "COLOR FREE OWNER". */
-static gboolean read_claim(const char *line, guint64 index, DaxcColorClaim *claim)
+static gboolean read_color_owner(const char *line, guint64 index, DaxcColorOwner *color)
 {
 	g_auto(GStrv) words = g_strsplit(line, " ", -1);
-	guint64 color;
+	guint64 number;
 
-	if (g_strv_length(words) != 3 || !daxc_sysfs_number(words[0], index, &color) ||
-	    color != index || !daxc_sysfs_number(words[1], G_MAXUINT64, &claim->free))
+	if (g_strv_length(words) != 3 || !daxc_sysfs_number(words[0], index, &number) ||
+	    number != index || !daxc_sysfs_number(words[1], G_MAXUINT64, &color->free))
 		return FALSE;
-	claim->color = (guint32)color;
-	claim->owner[0] = '\0';
+	color->color = (guint32)number;
+	color->owner[0] = '\0';
 	if (strcmp(words[2], "-") == 0)
 		return TRUE;
 	if (!g_uuid_string_is_valid(words[2]))
 		return FALSE;
 	for (guint i = 0; i < DAXC_OWNER_SIZE; i++)
-		claim->owner[i] = g_ascii_tolower(words[2][i]);
+		color->owner[i] = g_ascii_tolower(words[2][i]);
 	return TRUE;
 }
 
-static GArray *dax_color_claims(DaxcKernel *kernel, guint region, GError **error)
+static GArray *dax_color_owners(DaxcKernel *kernel, guint region, GError **error)
 {
 	g_autofree char *text = daxc_sysfs_read(&dax_color_of(kernel)->sysfs, region,
 						"free_granules", error);
-	g_autoptr(GArray) claims = g_array_new(FALSE, FALSE, sizeof(DaxcColorClaim));
+	g_autoptr(GArray) owners = g_array_new(FALSE, FALSE, sizeof(DaxcColorOwner));
 	g_auto(GStrv) lines = text ? g_strsplit(text, "\n", -1) : NULL;
 
 	if (!lines)
 		return NULL;
 	for (guint i = 0; lines[i]; i++) {
-		DaxcColorClaim claim;
+		DaxcColorOwner color;
 
-		if (!read_claim(lines[i], i, &claim)) {
+		if (!read_color_owner(lines[i], i, &color)) {
 			bad_text(error, region, "free_granules", lines[i]);
 			return NULL;
 		}
-		g_array_append_val(claims, claim);
+		g_array_append_val(owners, color);
 	}
-	return g_steal_pointer(&claims);
+	return g_steal_pointer(&owners);
 }
 
 /* ---- steps ---- */
@@ -280,6 +288,38 @@ static gboolean dax_color_add_extent(DaxcKernel *kernel, const char *name,
 	return code == 0 || refused(error, DAXC_STEP_EXTENT, what, code);
 }
 
+/* Attributes of the class: several instances are claimed in one step. */
+static gboolean put_class(DaxcKernel *kernel, DaxcKernelStep step, const char *what,
+			  const char *attribute, const char *text, GError **error)
+{
+	g_autofree char *dir =
+		g_build_filename(dax_color_of(kernel)->root, DAXC_CLASS_DEVICES, NULL);
+	int code = write_text(dir, attribute, text);
+
+	return code == 0 || refused(error, step, what, code);
+}
+
+static gboolean dax_color_claim(DaxcKernel *kernel, const char *const *names,
+				const char *uuid, gboolean shared, GError **error)
+{
+	g_autofree char *list = g_strjoinv(" ", (char **)names);
+	g_autofree char *text =
+		g_strdup_printf("%s%s %s", uuid, shared ? " shared" : "", list);
+
+	return put_class(kernel, DAXC_STEP_CLAIM, list, "claim", text, error);
+}
+
+static gboolean dax_color_unclaim(DaxcKernel *kernel, const char *name, const char *uuid,
+				  guint count, GError **error)
+{
+	g_autofree char *text = g_strdup_printf("%s %s", uuid, name);
+
+	for (guint i = 0; i < count; i++)
+		if (!put_class(kernel, DAXC_STEP_UNCLAIM, name, "release", text, error))
+			return FALSE;
+	return TRUE;
+}
+
 static gboolean dax_color_clear(DaxcKernel *kernel, const char *name, GError **error)
 {
 	return put(kernel, DAXC_STEP_CLEAR, name, "size", "0", error);
@@ -321,9 +361,8 @@ static void dax_color_free(DaxcKernel *kernel)
 }
 
 static const char *const limits[] = {
-	"Root can open, map, resize or empty an instance while a guest uses it: the "
-	"kernel "
-	"does not keep others away from it.",
+	"Root can give back the claim of a guest that runs, or unbind the memory from "
+	"dax_color, and the guest loses it.",
 	"The kernel forgets every instance at reboot.",
 	NULL,
 };
@@ -332,7 +371,7 @@ static const DaxcKernelOps ops = {
 	.name = "dax_color",
 	.limits = limits,
 	.guarantees = DAXC_GUARANTEE_RANGES | DAXC_GUARANTEE_ZEROS | DAXC_GUARANTEE_PINS |
-		      DAXC_GUARANTEE_COLORS,
+		      DAXC_GUARANTEE_COLORS | DAXC_GUARANTEE_CLAIMS,
 	.driver = DAXC_DRIVER_DAX_COLOR,
 	.free = dax_color_free,
 	.regions = dax_color_regions,
@@ -342,12 +381,14 @@ static const DaxcKernelOps ops = {
 	.set_align = dax_color_set_align,
 	.set_owner = dax_color_set_owner,
 	.add_extent = dax_color_add_extent,
+	.claim = dax_color_claim,
+	.unclaim = dax_color_unclaim,
 	.clear = dax_color_clear,
 	.destroy = dax_color_destroy,
 	.scrub = dax_color_scrub,
 	.geometry = dax_color_geometry,
 	.set_geometry = dax_color_set_geometry,
-	.claims = dax_color_claims,
+	.color_owners = dax_color_owners,
 	.holders = dax_color_holders,
 	.is_elsewhere = dax_color_is_elsewhere,
 	.processes = dax_color_processes,

@@ -414,7 +414,7 @@ static void mainline_free(DaxcKernel *kernel)
 
 static const char *const mainline_limits[] = {
 	"Root can open, map, resize or unbind an instance while a guest uses it: "
-	"the kernel does not keep others away from it.",
+	"the kernel knows no claims, and does not keep others away from it.",
 	"When an instance is disabled, memory that a device still reaches by DMA (VFIO) "
 	"is not waited for.",
 	"The kernel zeroes nothing.",

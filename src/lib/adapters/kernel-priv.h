@@ -30,6 +30,8 @@ typedef enum {
 	DAXC_STEP_ZERO,
 	DAXC_STEP_SCRUB,
 	DAXC_STEP_GEOMETRY,
+	DAXC_STEP_CLAIM,
+	DAXC_STEP_UNCLAIM,
 } DaxcKernelStep;
 
 /**

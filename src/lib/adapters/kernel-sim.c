@@ -232,6 +232,12 @@ static void save_instance(const SimInstance *instance, GKeyFile *keys)
 		g_key_file_set_string(keys, data->name, "driver", data->driver);
 	if (data->major)
 		g_key_file_set_uint64(keys, data->name, "minor", data->minor);
+	if (data->claimant)
+		g_key_file_set_string(keys, data->name, "claimant", data->claimant);
+	if (data->claimant)
+		g_key_file_set_uint64(keys, data->name, "claims", data->claims);
+	if (data->shared)
+		g_key_file_set_boolean(keys, data->name, "shared", TRUE);
 	if (instance->holder)
 		g_key_file_set_string(keys, data->name, "holder", instance->holder);
 }
@@ -385,10 +391,29 @@ static gboolean load_driver(Sim *sim, GKeyFile *keys, SimInstance *instance,
 	return TRUE;
 }
 
+static gboolean load_claim(Sim *sim, GKeyFile *keys, SimInstance *instance,
+			   GError **error)
+{
+	DaxcInstance *data = instance->instance;
+	guint64 claims;
+
+	data->claimant = g_key_file_get_string(keys, data->name, "claimant", NULL);
+	if (!data->claimant)
+		return TRUE;
+	if (!g_uuid_string_is_valid(data->claimant) || data->size == 0)
+		return damaged(sim, error, data->name, "its claim cannot be");
+	if (!load_uint(sim, keys, data->name, "claims", G_MAXUINT32, &claims, error))
+		return FALSE;
+	data->claims = (guint)claims;
+	data->shared = g_key_file_get_boolean(keys, data->name, "shared", NULL);
+	return TRUE;
+}
+
 static gboolean load_instance(Sim *sim, GKeyFile *keys, const char *name, GError **error)
 {
 	static const char *const known[] = {"extents", "align",	 "driver",
-					    "minor",   "holder", NULL};
+					    "minor",   "holder", "claimant",
+					    "claims",  "shared", NULL};
 	const DaxcRegion *region = NULL;
 	SimInstance *instance;
 	guint id, number;
@@ -409,7 +434,8 @@ static gboolean load_instance(Sim *sim, GKeyFile *keys, const char *name, GError
 	    instance->instance->align != region->align)
 		return damaged(sim, error, name, "its align cannot be");
 	if (!load_extents(sim, keys, instance, error) ||
-	    !load_driver(sim, keys, instance, error))
+	    !load_driver(sim, keys, instance, error) ||
+	    !load_claim(sim, keys, instance, error))
 		return FALSE;
 	instance->holder = g_key_file_get_string(keys, name, "holder", NULL);
 	return TRUE;
@@ -684,6 +710,73 @@ static gboolean sim_add_extent(DaxcKernel *kernel, const char *name,
 	return save(sim, error);
 }
 
+/* Returns: 0, or the errno of a claim of @name. */
+static int may_claim(const Sim *sim, const char *name, const char *uuid, gboolean shared)
+{
+	const SimInstance *instance = find(sim, name);
+	const DaxcInstance *data = instance ? instance->instance : NULL;
+
+	if (!data)
+		return ENODEV;
+	if (data->size == 0)
+		return ENXIO;
+	if (data->claimant &&
+	    (strcmp(data->claimant, uuid) != 0 || data->shared != shared))
+		return EBUSY;
+	return 0;
+}
+
+static gboolean sim_claim(DaxcKernel *kernel, const char *const *names, const char *uuid,
+			  gboolean shared, GError **error)
+{
+	Sim *sim = sim_of(kernel);
+	g_autofree char *what = g_strjoinv(" ", (char **)names);
+	gboolean silent;
+
+	if (!begin(sim, DAXC_STEP_CLAIM, what, &silent, error))
+		return FALSE;
+	for (guint i = 0; names[i]; i++) {
+		int code = may_claim(sim, names[i], uuid, shared);
+
+		if (code)
+			return daxc_kernel_refused(error, DAXC_STEP_CLAIM, names[i],
+						   code);
+	}
+	for (guint i = 0; names[i] && !silent; i++) {
+		DaxcInstance *data = find(sim, names[i])->instance;
+
+		g_free(data->claimant);
+		data->claimant = g_strdup(uuid);
+		data->claims++;
+		data->shared = shared;
+	}
+	return save(sim, error);
+}
+
+static gboolean sim_unclaim(DaxcKernel *kernel, const char *name, const char *uuid,
+			    guint count, GError **error)
+{
+	Sim *sim = sim_of(kernel);
+	SimInstance *instance;
+	DaxcInstance *data;
+	gboolean silent;
+
+	if (!begin(sim, DAXC_STEP_UNCLAIM, name, &silent, error))
+		return FALSE;
+	instance = require(sim, name, error);
+	if (!instance || silent)
+		return instance != NULL;
+	data = instance->instance;
+	if (g_strcmp0(data->claimant, uuid) != 0 || data->claims < count)
+		return daxc_kernel_refused(error, DAXC_STEP_UNCLAIM, name, EPERM);
+	data->claims -= count;
+	if (data->claims == 0) {
+		g_clear_pointer(&data->claimant, g_free);
+		data->shared = FALSE;
+	}
+	return save(sim, error);
+}
+
 static gboolean sim_clear(DaxcKernel *kernel, const char *name, GError **error)
 {
 	Sim *sim = sim_of(kernel);
@@ -695,7 +788,7 @@ static gboolean sim_clear(DaxcKernel *kernel, const char *name, GError **error)
 	instance = require(sim, name, error);
 	if (!instance || silent)
 		return instance != NULL;
-	if (instance->instance->driver)
+	if (instance->instance->driver || instance->instance->claimant)
 		return daxc_kernel_refused(error, DAXC_STEP_CLEAR, name, EBUSY);
 	g_array_set_size(instance->instance->extents, 0);
 	instance->instance->size = 0;
@@ -734,7 +827,7 @@ static gboolean sim_disable(DaxcKernel *kernel, const char *name, GError **error
 		return instance != NULL;
 	if (!instance->instance->driver)
 		return daxc_kernel_refused(error, DAXC_STEP_DISABLE, name, ENODEV);
-	/* Held or not: the kernel does not ask. */
+	/* Held or claimed or not: the kernel does not ask. */
 	set_driver(sim, instance, NULL);
 	return save(sim, error);
 }
@@ -1045,6 +1138,7 @@ static const char *const sim_limits[] = {
 static const DaxcKernelOps sim_ops = {
 	.name = "sim",
 	.limits = sim_limits,
+	.guarantees = DAXC_GUARANTEE_CLAIMS,
 	.driver = DAXC_DRIVER_DEVDAX,
 	.free = sim_free,
 	.regions = sim_regions,
@@ -1053,6 +1147,8 @@ static const DaxcKernelOps sim_ops = {
 	.create = sim_create,
 	.set_align = sim_set_align,
 	.add_extent = sim_add_extent,
+	.claim = sim_claim,
+	.unclaim = sim_unclaim,
 	.clear = sim_clear,
 	.enable = sim_enable,
 	.disable = sim_disable,

@@ -310,6 +310,37 @@ static gboolean read_owner(const DaxcSysfs *sysfs, const char *dir,
 	return bad_attribute(error, path, text, "no UUID");
 }
 
+/* "UUID COUNT[ shared]", or "-". */
+static gboolean parse_claim(const char *text, DaxcInstance *instance)
+{
+	g_auto(GStrv) words = g_strsplit(text, " ", -1);
+	guint64 claims;
+	guint n = g_strv_length(words);
+
+	instance->shared = n == 3 && strcmp(words[2], "shared") == 0;
+	if ((n != 2 && !instance->shared) || !g_uuid_string_is_valid(words[0]) ||
+	    !daxc_sysfs_number(words[1], G_MAXUINT32, &claims) || claims == 0)
+		return FALSE;
+	instance->claimant = g_ascii_strdown(words[0], -1);
+	instance->claims = (guint)claims;
+	return TRUE;
+}
+
+static gboolean read_claim(const DaxcSysfs *sysfs, const char *dir,
+			   DaxcInstance *instance, GError **error)
+{
+	g_autofree char *text = NULL;
+	g_autofree char *path = NULL;
+
+	if (sysfs->kind == DAXC_SYSFS_MAINLINE)
+		return TRUE;
+	text = read_attribute(dir, "claim", error);
+	if (!text || strcmp(text, "-") == 0 || parse_claim(text, instance))
+		return text != NULL;
+	path = g_build_filename(dir, "claim", NULL);
+	return bad_attribute(error, path, text, "no claim");
+}
+
 static gboolean read_instance(const DaxcSysfs *sysfs, const char *dir,
 			      DaxcInstance *instance, GError **error)
 {
@@ -318,6 +349,7 @@ static gboolean read_instance(const DaxcSysfs *sysfs, const char *dir,
 	    !read_use(sysfs, dir, instance, error) ||
 	    !read_seed(sysfs, instance, error) ||
 	    !read_owner(sysfs, dir, instance, error) ||
+	    !read_claim(sysfs, dir, instance, error) ||
 	    !read_extents(dir, instance, error))
 		return FALSE;
 	if (daxc_extents_size(instance->extents) != instance->size) {

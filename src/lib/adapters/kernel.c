@@ -38,6 +38,7 @@ DaxcInstance *daxc_instance_copy(const DaxcInstance *instance)
 	copy->name = g_strdup(instance->name);
 	copy->driver = g_strdup(instance->driver);
 	copy->owner = g_strdup(instance->owner);
+	copy->claimant = g_strdup(instance->claimant);
 	copy->extents = g_array_copy(instance->extents);
 	return copy;
 }
@@ -177,6 +178,8 @@ static const DaxcReason mainline_reasons[] = {
 	{DAXC_STEP_DELETE, EBUSY, DAXC_ERROR_KERNEL,
 	 "it is bound, has memory, or is the seed of its region"},
 	{DAXC_STEP_ZERO, ENXIO, DAXC_ERROR_KERNEL, "it is not enabled"},
+	{DAXC_STEP_CLAIM, EBUSY, DAXC_ERROR_BUSY, "somebody else has claimed it"},
+	{DAXC_STEP_UNCLAIM, EPERM, DAXC_ERROR_BUSY, "it is not that one's claim"},
 	{0},
 };
 
@@ -205,6 +208,10 @@ static const char *step_verb(DaxcKernelStep step)
 		return "cannot have zeroed what is dirty in";
 	case DAXC_STEP_GEOMETRY:
 		return "cannot set the geometry of the node of";
+	case DAXC_STEP_CLAIM:
+		return "cannot claim";
+	case DAXC_STEP_UNCLAIM:
+		return "cannot end the claim of";
 	}
 	g_return_val_if_reached("cannot change");
 }
@@ -671,6 +678,68 @@ gboolean daxc_kernel_is_elsewhere(DaxcKernel *kernel, const char *name)
 	return kernel->ops->is_elsewhere && kernel->ops->is_elsewhere(kernel, name);
 }
 
+/* ---- claims ---- */
+
+gboolean daxc_kernel_knows_claims(const DaxcKernel *kernel)
+{
+	return kernel->ops->claim != NULL;
+}
+
+static gboolean verify_claim(DaxcKernel *kernel, const char *name, const char *uuid,
+			     GError **error)
+{
+	g_autoptr(DaxcInstance) instance = daxc_kernel_instance(kernel, name, error);
+
+	if (!instance || g_strcmp0(instance->claimant, uuid) == 0)
+		return instance != NULL;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
+		    "the kernel reported success, but %s is claimed by %s, not by %s",
+		    name, instance->claimant ? instance->claimant : "nobody",
+		    uuid ? uuid : "nobody");
+	return FALSE;
+}
+
+static gboolean verify_claims(DaxcKernel *kernel, const char *const *names,
+			      const char *uuid, GError **error)
+{
+	for (guint i = 0; names[i]; i++)
+		if (!verify_claim(kernel, names[i], uuid, error))
+			return FALSE;
+	return TRUE;
+}
+
+gboolean daxc_kernel_claim(DaxcKernel *kernel, const char *const *names, const char *uuid,
+			   gboolean shared, GError **error)
+{
+	g_autofree char *lower = g_ascii_strdown(uuid, -1);
+
+	return !kernel->ops->claim ||
+	       (kernel->ops->claim(kernel, names, lower, shared, error) &&
+		verify_claims(kernel, names, lower, error));
+}
+
+gboolean daxc_kernel_unclaim(DaxcKernel *kernel, const DaxcInstance *instance,
+			     GError **error)
+{
+	return !instance->claimant ||
+	       (kernel->ops->unclaim(kernel, instance->name, instance->claimant,
+				     instance->claims, error) &&
+		verify_claim(kernel, instance->name, NULL, error));
+}
+
+static gboolean check_claim(const DaxcInstance *instance, const char *claimant,
+			    GError **error)
+{
+	if (!instance->claimant ||
+	    (claimant && g_ascii_strcasecmp(instance->claimant, claimant) == 0))
+		return TRUE;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_BUSY,
+		    "%s is claimed by %s, who has to give it back first; if there is "
+		    "nobody of that UUID any more, run `daxcolor recover`",
+		    instance->name, instance->claimant);
+	return FALSE;
+}
+
 /* ---- single steps, each read back ---- */
 
 static gboolean not_as_asked(GError **error, const DaxcInstance *instance,
@@ -769,6 +838,8 @@ static gboolean clear(DaxcKernel *kernel, const char *name, GError **error)
 static gboolean take_apart(DaxcKernel *kernel, const DaxcInstance *instance,
 			   GError **error)
 {
+	if (!daxc_kernel_unclaim(kernel, instance, error))
+		return FALSE;
 	if (instance->driver && !disable(kernel, instance, error))
 		return FALSE;
 	if (instance->size > 0 && !clear(kernel, instance->name, error))
@@ -779,13 +850,9 @@ static gboolean take_apart(DaxcKernel *kernel, const DaxcInstance *instance,
 	       is_gone(kernel, instance->name, error);
 }
 
-/* Makes an instance that still exists again what it was @before. */
-static gboolean put_back(DaxcKernel *kernel, const DaxcInstance *before, GError **error)
+static gboolean put_back_memory(DaxcKernel *kernel, const DaxcInstance *before,
+				const DaxcInstance *now, GError **error)
 {
-	g_autoptr(DaxcInstance) now = daxc_kernel_instance(kernel, before->name, error);
-
-	if (!now)
-		return FALSE;
 	if (!extents_equal(now->extents, before->extents)) {
 		if (now->size > 0 && !clear(kernel, before->name, error))
 			return FALSE;
@@ -797,6 +864,19 @@ static gboolean put_back(DaxcKernel *kernel, const DaxcInstance *before, GError 
 	if (!before->driver || now->driver)
 		return TRUE;
 	return enable(kernel, before->name, before->extents, before->align, error);
+}
+
+/* Makes an instance that still exists again what it was @before. */
+static gboolean put_back(DaxcKernel *kernel, const DaxcInstance *before, GError **error)
+{
+	g_autoptr(DaxcInstance) now = daxc_kernel_instance(kernel, before->name, error);
+	const char *const names[] = {before->name, NULL};
+
+	if (!now || !put_back_memory(kernel, before, now, error))
+		return FALSE;
+	if (!before->claimant || now->claimant)
+		return TRUE;
+	return kernel->ops->claim(kernel, names, before->claimant, before->shared, error);
 }
 
 /* Sets @error to @failure, with what could not be undone after it. */
@@ -847,7 +927,8 @@ static gboolean check_ours_to_unbind(const DaxcKernel *kernel,
 	return FALSE;
 }
 
-gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, GError **error)
+gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, const char *claimant,
+			     GError **error)
 {
 	g_autoptr(GError) failure = NULL;
 	g_autoptr(GError) undo = NULL;
@@ -859,7 +940,8 @@ gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, GError **erro
 		g_propagate_error(error, g_steal_pointer(&failure));
 		return FALSE;
 	}
-	if (!check_ours_to_unbind(kernel, before, error))
+	if (!check_ours_to_unbind(kernel, before, error) ||
+	    !check_claim(before, claimant, error))
 		return FALSE;
 	/* One that is open but unbound may still have pages pinned. */
 	if ((before->driver || before->size > 0) && !check_unused(kernel, name, error))
@@ -1112,7 +1194,8 @@ static gboolean undo_instance(Carve *carve, GError **error)
 	if (is_gone(carve->kernel, carve->name, NULL))
 		return TRUE;
 	now = daxc_kernel_instance(carve->kernel, carve->name, error);
-	if (!now || !check_ours_to_unbind(carve->kernel, now, error))
+	if (!now || !check_ours_to_unbind(carve->kernel, now, error) ||
+	    !check_claim(now, NULL, error))
 		return FALSE;
 	if (now->driver && !check_unused(carve->kernel, carve->name, error))
 		return FALSE;
@@ -1218,7 +1301,7 @@ gboolean daxc_kernel_fill(DaxcKernel *kernel, const DaxcKernelCarving *carving,
 	for (guint i = added; is_of_granules(failure) && i < extents->len; i++)
 		find_denied(kernel, name, &g_array_index(extents, DaxcExtent, i),
 			    carving->granule, denied);
-	daxc_kernel_destroy(kernel, name, &undo);
+	daxc_kernel_destroy(kernel, name, NULL, &undo);
 	fail(error, failure, undo, name);
 	return FALSE;
 }
@@ -1254,20 +1337,20 @@ gboolean daxc_kernel_enforces(DaxcKernel *kernel, guint region,
 	       same_geometry(&has, domain);
 }
 
-GArray *daxc_kernel_claims(DaxcKernel *kernel, guint region,
-			   const DaxcCacheDomain *domain, GError **error)
+GArray *daxc_kernel_color_owners(DaxcKernel *kernel, guint region,
+				 const DaxcCacheDomain *domain, GError **error)
 {
-	g_autoptr(GArray) claims = NULL;
+	g_autoptr(GArray) owners = NULL;
 
 	if (!daxc_kernel_enforces(kernel, region, domain))
-		return g_array_new(FALSE, FALSE, sizeof(DaxcColorClaim));
-	claims = kernel->ops->claims(kernel, region, error);
-	if (!claims || claims->len == domain->colors)
-		return g_steal_pointer(&claims);
+		return g_array_new(FALSE, FALSE, sizeof(DaxcColorOwner));
+	owners = kernel->ops->color_owners(kernel, region, error);
+	if (!owners || owners->len == domain->colors)
+		return g_steal_pointer(&owners);
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
 		    "the kernel says of region %u what cannot be: it has %u colors, and "
 		    "its free_granules has %u",
-		    region, domain->colors, claims->len);
+		    region, domain->colors, owners->len);
 	return NULL;
 }
 

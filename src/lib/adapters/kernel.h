@@ -22,7 +22,7 @@ typedef struct DaxcKernel DaxcKernel;
 #define DAXC_OWNER_SIZE 37
 
 /**
- * DaxcColorClaim: one color of a region, as a kernel with DAXC_GUARANTEE_COLORS has it.
+ * DaxcColorOwner: one color of a region, as a kernel with DAXC_GUARANTEE_COLORS has it.
  * @free: whole granules that nobody has
  * @owner: whose it is, "" when it is nobody's
  */
@@ -30,7 +30,7 @@ typedef struct {
 	guint32 color;
 	guint64 free;
 	char owner[DAXC_OWNER_SIZE];
-} DaxcColorClaim;
+} DaxcColorOwner;
 
 /**
  * DaxcKernelOps: what a backend does. All take a name that exists ("daxR.N").
@@ -49,6 +49,9 @@ typedef struct {
  * @add_extent: appends one extent; refuses (EBUSY) while a driver is bound, even
  *   where the kernel would not
  * @clear: frees all extents (size 0)
+ * @claim: (nullable): all of @names (NULL-terminated), which have memory, are @uuid's
+ *   alone from now on, or none is. NULL: the kernel knows no claims
+ * @unclaim: (nullable): gives back @count claims of @uuid
  * @enable: (nullable): binds the driver. NULL: an instance that has memory has it
  * @disable: (nullable): unbinds; NULL with @enable
  * @destroy: deletes an instance of size 0 that is no seed
@@ -59,8 +62,8 @@ typedef struct {
  * @geometry: (nullable): how the kernel colors a region: kind, granule, base and colors
  *   of @geometry, colors 0 when it does not; node is left
  * @set_geometry: (nullable): NULL @geometry: not at all
- * @claims: (nullable) (element-type DaxcColorClaim): what the kernel says of a region's
- *   colors, one for each, in order; with a geometry only
+ * @color_owners: (nullable) (element-type DaxcColorOwner): what the kernel says of a
+ * region's colors, one for each, in order; with a geometry only
  * @holders: (element-type utf8): processes, but for this one, that have the
  *   instance open or mapped: "qemu-system-x86 (1234)"; an error when one of them
  *   could not be looked into
@@ -87,6 +90,10 @@ typedef struct {
 			      GError **error);
 	gboolean (*add_extent)(DaxcKernel *kernel, const char *name,
 			       const DaxcExtent *extent, GError **error);
+	gboolean (*claim)(DaxcKernel *kernel, const char *const *names, const char *uuid,
+			  gboolean shared, GError **error);
+	gboolean (*unclaim)(DaxcKernel *kernel, const char *name, const char *uuid,
+			    guint count, GError **error);
 	gboolean (*clear)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*enable)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*disable)(DaxcKernel *kernel, const char *name, GError **error);
@@ -99,7 +106,7 @@ typedef struct {
 			     GError **error);
 	gboolean (*set_geometry)(DaxcKernel *kernel, guint region,
 				 const DaxcCacheDomain *geometry, GError **error);
-	GArray *(*claims)(DaxcKernel *kernel, guint region, GError **error);
+	GArray *(*color_owners)(DaxcKernel *kernel, guint region, GError **error);
 	GPtrArray *(*holders)(DaxcKernel *kernel, const char *name, GError **error);
 	gboolean (*is_elsewhere)(DaxcKernel *kernel, const char *name);
 	GPtrArray *(*processes)(DaxcKernel *kernel, const GPtrArray *instances,
@@ -159,8 +166,8 @@ DaxcKernel *daxc_kernel_sim_new(const GPtrArray *regions, const char *file,
  *   as 6.12 does with some mappings. One step fails, then all is well again
  *
  * For tests of every undo path. Changing steps are create, set_align, add_extent,
- * clear, enable, disable, destroy and zero. May be called several times: each
- * call adds one failure.
+ * clear, enable, claim, unclaim, disable, destroy and zero. May be called several times:
+ * each call adds one failure.
  */
 void daxc_kernel_sim_fail(DaxcKernel *kernel, guint after, int code);
 
@@ -262,13 +269,13 @@ gboolean daxc_kernel_enforces(DaxcKernel *kernel, guint region,
 			      const DaxcCacheDomain *domain);
 
 /**
- * daxc_kernel_claims:
+ * daxc_kernel_color_owners:
  *
- * Returns: (transfer full) (element-type DaxcColorClaim): one for each color of
+ * Returns: (transfer full) (element-type DaxcColorOwner): one for each color of
  *   @domain, in order; empty when the kernel does not keep them apart.
  */
-GArray *daxc_kernel_claims(DaxcKernel *kernel, guint region,
-			   const DaxcCacheDomain *domain, GError **error);
+GArray *daxc_kernel_color_owners(DaxcKernel *kernel, guint region,
+				 const DaxcCacheDomain *domain, GError **error);
 
 /*
  * The functions below change things. Instance numbers are reused at once, lowest
@@ -352,18 +359,48 @@ typedef struct {
 gboolean daxc_kernel_fill(DaxcKernel *kernel, const DaxcKernelCarving *carving,
 			  const char *name, GArray *denied, GError **error);
 
+/* Whether instances can be claimed; else daxc_kernel_claim() does nothing. */
+gboolean daxc_kernel_knows_claims(const DaxcKernel *kernel);
+
+/**
+ * daxc_kernel_claim:
+ * @names: NULL-terminated: instances that are enabled, and claimed by nobody
+ * @uuid: of the guest whose they are
+ * @shared: they can be opened more than once
+ *
+ * All or none, read back. From now on the kernel opens each once, and takes nothing of
+ * it away. Lasts until daxc_kernel_unclaim(), not as long as this process.
+ *
+ * Fails with DAXC_ERROR_BUSY when one is claimed, or open more than once.
+ */
+gboolean daxc_kernel_claim(DaxcKernel *kernel, const char *const *names, const char *uuid,
+			   gboolean shared, GError **error);
+
+/**
+ * daxc_kernel_unclaim:
+ *
+ * Ends the claim that was found on @instance, however often it was made; there need not
+ * be one. The caller knows that it is over. Fails with DAXC_ERROR_BUSY when it is that of
+ * a module of the kernel's.
+ */
+gboolean daxc_kernel_unclaim(DaxcKernel *kernel, const DaxcInstance *instance,
+			     GError **error);
+
 /**
  * daxc_kernel_destroy:
+ * @claimant: (nullable): UUID of whose claim ends with it
  *
- * disable, clear, delete, verify: works from any state of an instance, and on
+ * unclaim, disable, clear, delete, verify: works from any state of an instance, and on
  * one that is gone. A seed is emptied, not deleted. On failure the instance is made
  * again what it was.
  *
  * Fails before anything is changed with DAXC_ERROR_BUSY while a process has it
- * open or mapped (mainline would unbind all the same), and with DAXC_ERROR_REFUSED
- * while another driver than device_dax has it (system RAM).
+ * open or mapped (mainline would unbind all the same) or another than @claimant has
+ * claimed it, and with DAXC_ERROR_REFUSED while another driver than device_dax has it
+ * (system RAM).
  */
-gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, GError **error);
+gboolean daxc_kernel_destroy(DaxcKernel *kernel, const char *name, const char *claimant,
+			     GError **error);
 
 /**
  * daxc_kernel_zero:

@@ -234,6 +234,47 @@ static void judge_owner(DaxcLook *look, const DaxcAuditInstance *row)
 		"stop the guest and start it again; find out who made the instance");
 }
 
+static gboolean is_running_guest(const DaxcLook *look, const DaxcCarving *carving)
+{
+	return look->audit->asked && g_hash_table_contains(look->guests, carving->uuid);
+}
+
+/* Where the kernel knows claims a running guest's memory is the guest's alone. */
+static void judge_claim(DaxcLook *look, const DaxcAuditInstance *row)
+{
+	const DaxcInstance *instance = row->instance;
+	const DaxcCarving *carving = row->carving;
+
+	if (!daxc_kernel_knows_claims(look->host->kernel) || !carving ||
+	    carving->state != DAXC_CARVING_ACTIVE)
+		return;
+	if (!instance->claimant)
+		daxc_look_breach(
+			look, "carving-not-claimed", daxc_carving_describe(carving),
+			g_strdup_printf("nobody has claimed its instance %s: the kernel "
+					"lets any other process of root open it, or take "
+					"memory from it",
+					instance->name),
+			"run `daxcolor recover`, which claims it, and find out who gave "
+			"the claim back");
+	else if (g_ascii_strcasecmp(instance->claimant, carving->uuid) != 0)
+		daxc_look_breach(
+			look, "claim-differs", daxc_carving_describe(carving),
+			g_strdup_printf("its instance %s is claimed by %s, who may take "
+					"memory from it, and without whom it cannot be "
+					"taken back",
+					instance->name, instance->claimant),
+			"find out who that is, and have it given back (`daxcolor "
+			"recover` then claims it for the guest)");
+	else if (instance->shared && is_running_guest(look, carving))
+		daxc_look_breach(
+			look, "claim-shared", daxc_carving_describe(carving),
+			g_strdup_printf("the claim of its instance %s lets others open "
+					"it, too",
+					instance->name),
+			"stop the guest and start it again; find out who claimed it");
+}
+
 static void judge_unexplained(DaxcLook *look, const DaxcAuditInstance *row)
 {
 	g_autofree char *colors = NULL;
@@ -267,6 +308,7 @@ void daxc_look_instances(DaxcLook *look)
 		judge_align(look, row);
 		judge_driver(look, row);
 		judge_owner(look, row);
+		judge_claim(look, row);
 	}
 }
 
@@ -405,7 +447,7 @@ static void judge_shared(DaxcLook *look, const Owners *owners, const GArray *col
 }
 
 /* Of each color that @row has, who else has it: one breach for each other tenant. */
-static void claim(DaxcLook *look, Owners *owners, const DaxcAuditInstance *row)
+static void take_colors(DaxcLook *look, Owners *owners, const DaxcAuditInstance *row)
 {
 	g_autoptr(GHashTable) others = g_hash_table_new_full(
 		g_str_hash, g_str_equal, NULL, (GDestroyNotify)g_array_unref);
@@ -532,7 +574,7 @@ void daxc_look_colors(DaxcLook *look)
 
 		if (!owners || !row->tenant)
 			continue;
-		claim(look, owners, row);
+		take_colors(look, owners, row);
 		judge_reserved(look, owners, row);
 	}
 	for (guint i = 0; i < rows->len; i++) {

@@ -183,24 +183,24 @@ static void judge_boot(DaxcLook *look, const DaxcCarving *carving,
 /* ---- colors, by the ledger alone ---- */
 
 /**
- * struct claim: who has a color by the ledger.
+ * struct color_use: who has a color by the ledger.
  */
-struct claim {
+struct color_use {
 	gint node;
 	guint32 color;
 	const DaxcCarving *carving;
 };
 
-static guint claim_hash(gconstpointer data)
+static guint use_hash(gconstpointer data)
 {
-	const struct claim *claim = data;
+	const struct color_use *use = data;
 
-	return claim->color * 31 + (guint)claim->node;
+	return use->color * 31 + (guint)use->node;
 }
 
-static gboolean claim_equal(gconstpointer a, gconstpointer b)
+static gboolean use_equal(gconstpointer a, gconstpointer b)
 {
-	const struct claim *one = a, *two = b;
+	const struct color_use *one = a, *two = b;
 
 	return one->node == two->node && one->color == two->color;
 }
@@ -224,17 +224,17 @@ static gboolean both_shown(const DaxcLook *look, const DaxcCarving *one,
 		      daxc_look_tenant(look, two->uuid)) != 0;
 }
 
-static void judge_claims(DaxcLook *look, GHashTable *claims, const DaxcCarving *carving)
+static void judge_users(DaxcLook *look, GHashTable *users, const DaxcCarving *carving)
 {
 	g_autoptr(GArray) colors = daxc_cell_plan_colors(carving->plan);
 
 	for (guint i = 0; i < colors->len; i++) {
-		struct claim claim = {carving->plan->node,
-				      g_array_index(colors, guint32, i), carving};
-		const struct claim *known = g_hash_table_lookup(claims, &claim);
+		struct color_use use = {carving->plan->node,
+					g_array_index(colors, guint32, i), carving};
+		const struct color_use *known = g_hash_table_lookup(users, &use);
 
 		if (!known) {
-			g_hash_table_add(claims, g_memdup2(&claim, sizeof(claim)));
+			g_hash_table_add(users, g_memdup2(&use, sizeof(use)));
 			continue;
 		}
 		if (strcmp(known->carving->tenant, carving->tenant) == 0 ||
@@ -242,7 +242,7 @@ static void judge_claims(DaxcLook *look, GHashTable *claims, const DaxcCarving *
 			continue;
 		daxc_look_breach(
 			look, "ledger-color-shared",
-			g_strdup_printf("node %d color %u", claim.node, claim.color),
+			g_strdup_printf("node %d color %u", use.node, use.color),
 			g_strdup_printf("the ledger gives it to guest %s of tenant %s "
 					"and to guest %s of tenant %s: nothing can be "
 					"planned any more",
@@ -257,13 +257,13 @@ static void judge_claims(DaxcLook *look, GHashTable *claims, const DaxcCarving *
 static void judge_ledger_colors(DaxcLook *look)
 {
 	g_autoptr(GHashTable)
-		claims = g_hash_table_new_full(claim_hash, claim_equal, g_free, NULL);
+		users = g_hash_table_new_full(use_hash, use_equal, g_free, NULL);
 
 	for (guint i = 0; i < look->carvings->len; i++) {
 		const DaxcCarving *carving = g_ptr_array_index(look->carvings, i);
 
 		if (daxc_look_is_of_boot(look, carving) && daxc_is_of_guest(carving))
-			judge_claims(look, claims, carving);
+			judge_users(look, users, carving);
 	}
 }
 

@@ -15,6 +15,7 @@ void daxc_instance_free(DaxcInstance *instance)
 	g_clear_pointer(&instance->extents, g_array_unref);
 	g_free(instance->driver);
 	g_free(instance->owner);
+	g_free(instance->claimant);
 	g_free(instance);
 }
 
@@ -142,6 +143,8 @@ const char *daxc_guarantee_name(DaxcGuarantee guarantee)
 		return "pins";
 	case DAXC_GUARANTEE_COLORS:
 		return "colors";
+	case DAXC_GUARANTEE_CLAIMS:
+		return "claims";
 	}
 	g_return_val_if_reached("unknown");
 }
@@ -161,6 +164,9 @@ const char *daxc_guarantee_sentence(DaxcGuarantee guarantee)
 	case DAXC_GUARANTEE_COLORS:
 		return "The kernel gives colors that a tenant has memory of to nobody "
 		       "else.";
+	case DAXC_GUARANTEE_CLAIMS:
+		return "The kernel opens what is claimed for a guest once, for its QEMU, "
+		       "and takes nothing of it away before the claim is given back.";
 	}
 	g_return_val_if_reached("unknown");
 }

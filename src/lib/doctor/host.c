@@ -195,24 +195,35 @@ static guint find_bad(const DaxcSnapshot *snapshot, GString *ranges)
 	return bad;
 }
 
+/* Returns: (nullable): what is to be done about a carving. */
+static const char *lacking(const DaxcHost *host, const DaxcCarving *carving,
+			   const DaxcInstance *instance)
+{
+	if (carving->state == DAXC_CARVING_SCRUBBING && daxc_maker_lives(carving))
+		return NULL;
+	if (carving->state != DAXC_CARVING_ACTIVE)
+		return daxc_carving_state_name(carving->state);
+	if (!instance)
+		return "no instance";
+	return daxc_kernel_knows_claims(host->kernel) && !instance->claimant
+		       ? "not claimed"
+		       : NULL;
+}
+
 /* Only what `daxcolor recover` would see to; it may also be in the making. */
-static GPtrArray *unfinished(const DaxcSnapshot *snapshot)
+static GPtrArray *unfinished(const DaxcHost *host, const DaxcSnapshot *snapshot)
 {
 	GPtrArray *list = g_ptr_array_new_with_free_func(g_free);
 
 	for (guint i = 0; i < snapshot->carvings->len; i++) {
 		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
-		gboolean active = carving->state == DAXC_CARVING_ACTIVE;
+		const char *why =
+			lacking(host, carving, g_ptr_array_index(snapshot->found, i));
 
-		if (active && g_ptr_array_index(snapshot->found, i))
-			continue;
-		if (carving->state == DAXC_CARVING_SCRUBBING && daxc_maker_lives(carving))
-			continue;
-		g_ptr_array_add(list, g_strdup_printf("%s cell %u (%s)", carving->name,
-						      carving->plan->cell,
-						      active ? "no instance"
-							     : daxc_carving_state_name(
-								       carving->state)));
+		if (why)
+			g_ptr_array_add(list,
+					g_strdup_printf("%s cell %u (%s)", carving->name,
+							carving->plan->cell, why));
 	}
 	return list;
 }
@@ -234,7 +245,7 @@ static void check_agreement(Doctor *doctor, DaxcCheck *check)
 				 "`daxcolor recover`"));
 		return;
 	}
-	list = unfinished(snapshot);
+	list = unfinished(doctor->host, snapshot);
 	if (list->len == 0) {
 		daxc_doctor_ok(check, "%u carving%s, all as the kernel has them",
 			       snapshot->carvings->len,
@@ -243,8 +254,7 @@ static void check_agreement(Doctor *doctor, DaxcCheck *check)
 	}
 	names = daxc_doctor_join(list);
 	daxc_doctor_verdict(
-		check, DAXC_CHECK_WARNING,
-		g_strdup_printf("unfinished in the ledger: %s", names),
+		check, DAXC_CHECK_WARNING, g_strdup_printf("unfinished: %s", names),
 		g_strdup("when no guest is just starting or stopping: `daxcolor "
 			 "recover`"));
 }

@@ -3,11 +3,12 @@
  * Carving and releasing. Each change is recorded before it is made and committed
  * after it was read back:
  *
- *   carve     INTENT committed -> kernel carves -> zeroed -> ACTIVE committed
+ *   carve     INTENT committed -> kernel carves -> zeroed -> all of the guest's claimed
+ *             for it -> ACTIVE committed
  *             or, where the kernel zeroes what it gives:
  *             INTENT committed -> kernel makes an empty instance, its name committed
- *             -> kernel fills it -> ACTIVE committed
- *   release   RELEASING committed -> kernel destroys -> row removed, dirty
+ *             -> kernel fills it -> all claimed -> ACTIVE committed
+ *   release   RELEASING committed -> claim ended, kernel destroys -> row removed, dirty
  *
  * Kernel changes happen inside a ledger transaction, so one process makes them
  * at a time; zeroing happens outside of it, since it takes long and touches
@@ -315,6 +316,23 @@ static gboolean zero_instances(DaxcHost *host, GPtrArray *makings, GError **erro
 	return TRUE;
 }
 
+/* In a transaction. Claimed are all or none: a guest starts with all of its cells. */
+static gboolean claim_instances(DaxcHost *host, const DaxcRequest *request,
+				const GPtrArray *makings, GError **error)
+{
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+
+	for (guint i = 0; i < makings->len; i++) {
+		const DaxcCarving *carving =
+			((Making *)g_ptr_array_index(makings, i))->carving;
+
+		g_ptr_array_add(names, carving->instance);
+	}
+	g_ptr_array_add(names, NULL);
+	return daxc_kernel_claim(host->kernel, (const char *const *)names->pdata,
+				 request->uuid, request->shared, error);
+}
+
 /* In a transaction. */
 static gboolean activate(DaxcHost *host, GPtrArray *makings, GError **error)
 {
@@ -345,7 +363,8 @@ static gboolean undo(DaxcHost *host, const char *uuid, GError **error)
 	return FALSE;
 }
 
-static gboolean make(DaxcHost *host, GPtrArray *makings, GArray *denied, GError **error)
+static gboolean make(DaxcHost *host, const DaxcRequest *request, GPtrArray *makings,
+		     GArray *denied, GError **error)
 {
 	guint64 serial;
 
@@ -358,8 +377,9 @@ static gboolean make(DaxcHost *host, GPtrArray *makings, GArray *denied, GError 
 	if (!fill_instances(host, makings, denied, error) ||
 	    !zero_instances(host, makings, error))
 		return FALSE;
-	return daxc_ledger_begin(host->ledger, error) && activate(host, makings, error) &&
-	       daxc_ledger_commit(host->ledger, error);
+	return daxc_ledger_begin(host->ledger, error) &&
+	       claim_instances(host, request, makings, error) &&
+	       activate(host, makings, error) && daxc_ledger_commit(host->ledger, error);
 }
 
 /* Like begin_alone(), with nothing left of an earlier run of the domain. */
@@ -537,7 +557,7 @@ static GPtrArray *carve(DaxcHost *host, const DaxcRequest *request, Pins *pins,
 		guint before = pins->denied->len;
 		gboolean again;
 
-		if (makings && make(host, makings, pins->denied, &failure))
+		if (makings && make(host, request, makings, pins->denied, &failure))
 			return carvings_of(makings);
 		if (makings)
 			again = undo(host, request->uuid, &failure) &&

@@ -270,7 +270,9 @@ DaxcInstance *daxc_host_carving_instance(DaxcHost *host, const DaxcCarving *carv
 
 	if (carving->state == DAXC_CARVING_ACTIVE)
 		instance = daxc_kernel_instance(host->kernel, carving->instance, NULL);
-	if (instance && instance->major != 0 && daxc_carving_matches(carving, instance))
+	if (instance && instance->major != 0 && daxc_carving_matches(carving, instance) &&
+	    (!daxc_kernel_knows_claims(host->kernel) ||
+	     g_strcmp0(instance->claimant, carving->uuid) == 0))
 		return g_steal_pointer(&instance);
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_KERNEL,
 		    "cell %u of guest %s: instance %s is not what the ledger says: run "

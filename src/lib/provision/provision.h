@@ -43,8 +43,8 @@ struct DaxcHost {
 typedef struct {
 	guint region;
 	gint node;
-	DaxcColorClaim color;
-} DaxcClaim;
+	DaxcColorOwner color;
+} DaxcOwnedColor;
 
 /**
  * DaxcSnapshot: ledger and kernel read one after the other. Consistent only
@@ -57,8 +57,8 @@ typedef struct {
  * @granules: (element-type DaxcLedgerGranule): by start; what a scrubber holds
  *   is DIRTY until it has been cleaned, as it is for everybody else
  * @reservations: (element-type DaxcReservation)
- * @claims: (element-type DaxcClaim): every color of every region whose colors the kernel
- *   itself keeps apart, by region, then color
+ * @owned_colors: (element-type DaxcOwnedColor): every color of every region whose colors
+ * the kernel itself keeps apart, by region, then color
  */
 typedef struct {
 	GPtrArray *regions;
@@ -68,7 +68,7 @@ typedef struct {
 	GPtrArray *unknown;
 	GArray *granules;
 	GPtrArray *reservations;
-	GArray *claims;
+	GArray *owned_colors;
 } DaxcSnapshot;
 
 DaxcSnapshot *daxc_snapshot_new(DaxcHost *host, GError **error);
@@ -122,13 +122,13 @@ DaxcPlan *daxc_snapshot_plan(DaxcHost *host, const DaxcSnapshot *snapshot,
 			     GError **error);
 
 /* Reads what the kernel says of colors into @snapshot, which has regions. */
-gboolean daxc_read_claims(DaxcHost *host, DaxcSnapshot *snapshot, GError **error);
+gboolean daxc_read_color_owners(DaxcHost *host, DaxcSnapshot *snapshot, GError **error);
 
 /* Gives the colors that the kernel has given to somebody to their tenants, and those of
  * somebody unknown to nobody: memory that is still pinned keeps its color. @tenant
  * (nullable) is known. */
-gboolean daxc_use_claims(DaxcLayout *layout, const DaxcSnapshot *snapshot,
-			 const char *tenant, GError **error);
+gboolean daxc_use_color_owners(DaxcLayout *layout, const DaxcSnapshot *snapshot,
+			       const char *tenant, GError **error);
 
 /* Bytes that nobody holds and nobody can have, because somebody has them pinned. */
 guint64 daxc_pinned(const GPtrArray *regions);

@@ -42,8 +42,9 @@ static gboolean check_dma(const DaxcHost *host, const DaxcCarving *carving,
 gboolean daxc_take_back(DaxcHost *host, const DaxcCarving *carving,
 			const DaxcInstance *instance, GError **error)
 {
-	if (instance && (!check_dma(host, carving, error) ||
-			 !daxc_kernel_destroy(host->kernel, instance->name, error))) {
+	if (instance &&
+	    (!check_dma(host, carving, error) ||
+	     !daxc_kernel_destroy(host->kernel, instance->name, carving->uuid, error))) {
 		g_autofree char *who = daxc_carving_describe(carving);
 
 		g_prefix_error(error, "%s: ", who);
@@ -71,7 +72,7 @@ static gboolean sweep_empty(DaxcHost *host, const DaxcSnapshot *snapshot,
 		    (only && strcmp(only, instance->name) != 0) ||
 		    daxc_is_being_filled(snapshot, instance->name, carving->uuid))
 			continue;
-		if (!daxc_kernel_destroy(host->kernel, instance->name, error))
+		if (!daxc_kernel_destroy(host->kernel, instance->name, NULL, error))
 			return FALSE;
 		daxc_report(report, "%s: empty, left by a carving: deleted",
 			    instance->name);
@@ -325,11 +326,78 @@ static void tell_geometry(DaxcHost *host, const DaxcSnapshot *snapshot, GPtrArra
 	}
 }
 
+/* A guest's own that was carved before the kernel knew claims, or that somebody has
+ * given back for it. */
+static void claim_again(DaxcHost *host, const DaxcCarving *carving,
+			const DaxcInstance *instance, GPtrArray *report)
+{
+	const char *const names[] = {instance->name, NULL};
+	g_autofree char *who = daxc_carving_describe(carving);
+	g_autoptr(GError) failure = NULL;
+
+	/* By another: that is for the audit to find. */
+	if (instance->claimant)
+		return;
+	if (daxc_kernel_claim(host->kernel, names, carving->uuid, FALSE, &failure))
+		daxc_report(report, "%s: %s was not claimed for it: claimed", who,
+			    instance->name);
+	else
+		daxc_report(report, "%s: %s is not claimed for it: %s", who,
+			    instance->name, failure->message);
+}
+
+static void claim_carvings(DaxcHost *host, const DaxcSnapshot *snapshot,
+			   GPtrArray *report)
+{
+	for (guint i = 0; i < snapshot->carvings->len; i++) {
+		const DaxcCarving *carving = g_ptr_array_index(snapshot->carvings, i);
+		const DaxcInstance *instance = g_ptr_array_index(snapshot->found, i);
+
+		if (instance && carving->state == DAXC_CARVING_ACTIVE)
+			claim_again(host, carving, instance, report);
+	}
+}
+
+/* A claim outlives its maker. Where neither a carving explains the instance nor a
+ * process has it, whoever claimed it is gone; its memory stays, and its colors. */
+static void end_stale_claim(DaxcHost *host, const DaxcInstance *instance,
+			    GPtrArray *report)
+{
+	g_autoptr(GError) failure = NULL;
+	g_autoptr(GPtrArray)
+		holders = daxc_kernel_holders(host->kernel, instance->name, &failure);
+
+	if (holders && holders->len > 0)
+		return;
+	if (holders && daxc_kernel_unclaim(host->kernel, instance, &failure))
+		daxc_report(report,
+			    "%s: no carving explains it, and nobody has it open: the "
+			    "claim of %s is ended",
+			    instance->name, instance->claimant);
+	else
+		daxc_report(report, "%s: %s", instance->name, failure->message);
+}
+
+static void end_stale_claims(DaxcHost *host, const DaxcSnapshot *snapshot,
+			     GPtrArray *report)
+{
+	for (guint i = 0; i < snapshot->unknown->len; i++) {
+		const DaxcInstance *instance = g_ptr_array_index(snapshot->unknown, i);
+
+		if (instance->claimant)
+			end_stale_claim(host, instance, report);
+	}
+}
+
 /* What is looked for only when somebody asks for it. */
 static gboolean recover_more(DaxcHost *host, const DaxcSnapshot *snapshot,
 			     gboolean booted, GPtrArray *report, GError **error)
 {
 	daxc_sweep_nodes(host, snapshot, report);
+	if (daxc_kernel_knows_claims(host->kernel)) {
+		claim_carvings(host, snapshot, report);
+		end_stale_claims(host, snapshot, report);
+	}
 	if (!daxc_mark_failures(host, snapshot, TRUE, report, error) ||
 	    !daxc_ledger_commit(host->ledger, error))
 		return FALSE;

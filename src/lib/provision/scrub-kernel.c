@@ -55,14 +55,15 @@ static guint8 *find_certain(const DaxcSnapshot *snapshot, const DaxcLayout *layo
 	guint8 *certain = g_new0(guint8, colors);
 	gboolean counted = FALSE;
 
-	for (guint i = 0; i < snapshot->claims->len; i++) {
-		const DaxcClaim *claim = &g_array_index(snapshot->claims, DaxcClaim, i);
+	for (guint i = 0; i < snapshot->owned_colors->len; i++) {
+		const DaxcOwnedColor *owned =
+			&g_array_index(snapshot->owned_colors, DaxcOwnedColor, i);
 
-		if (claim->region != zone->region || claim->color.color >= colors)
+		if (owned->region != zone->region || owned->color.color >= colors)
 			continue;
 		counted = TRUE;
-		certain[claim->color.color] = count_free(zone, claim->color.color) <=
-					      claim->color.free;
+		certain[owned->color.color] = count_free(zone, owned->color.color) <=
+					      owned->color.free;
 	}
 	for (guint32 i = 0; !counted && i < colors; i++)
 		certain[i] = region->quarantined == 0 &&

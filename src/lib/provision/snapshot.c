@@ -125,7 +125,7 @@ DaxcSnapshot *daxc_snapshot_new(DaxcHost *host, GError **error)
 		return NULL;
 	if (!daxc_kernel_look(host->kernel, &snapshot->regions, &snapshot->instances,
 			      error) ||
-	    !daxc_read_claims(host, snapshot, error))
+	    !daxc_read_color_owners(host, snapshot, error))
 		return NULL;
 	daxc_carvings_of_boot(snapshot->carvings, host->boot_id);
 	show_scrubbed_as_dirty(snapshot);
@@ -142,7 +142,7 @@ void daxc_snapshot_free(DaxcSnapshot *snapshot)
 	g_clear_pointer(&snapshot->carvings, g_ptr_array_unref);
 	g_clear_pointer(&snapshot->granules, g_array_unref);
 	g_clear_pointer(&snapshot->reservations, g_ptr_array_unref);
-	g_clear_pointer(&snapshot->claims, g_array_unref);
+	g_clear_pointer(&snapshot->owned_colors, g_array_unref);
 	g_free(snapshot);
 }
 
@@ -256,7 +256,7 @@ DaxcLayout *daxc_snapshot_layout(DaxcHost *host, const DaxcSnapshot *snapshot,
 	    !daxc_use_reservations(host, layout, snapshot->reservations, error) ||
 	    !use_bad(layout, snapshot->granules, error) ||
 	    !use_unknown(layout, snapshot->unknown, error) ||
-	    !daxc_use_claims(layout, snapshot, tenant, error))
+	    !daxc_use_color_owners(layout, snapshot, tenant, error))
 		return NULL;
 	return g_steal_pointer(&layout);
 }

@@ -88,21 +88,28 @@ touch /tmp/enough
 wait $!
 undefine busy
 
+# Where the kernel knows claims, the claim must be given back before anybody can.
+not_claimed=()
+if [ -n "$CLAIMS" ]; then
+  refused "nobody else opens a guest's instance" 'busy' head -c 1 "/dev/$red"
+  not_claimed=(carving-not-claimed)
+  unclaim "$red"
+fi
 tail -f /dev/null 3<"/dev/$red" &
-check "a process that has a guest's instance open is found" finds process-foreign
+check "a process that has a guest's instance open is found" finds "${not_claimed[@]}" process-foreign
 kill $!
 wait $! 2>/dev/null
-undone "that"
 
 /tmp/mapper "/dev/$red" $GIB >/tmp/mapped &
 wait_text /tmp/mapped mapped 20
-check "a process that has it mapped is found" finds process-foreign
+check "a process that has it mapped is found" finds "${not_claimed[@]}" process-foreign
 same "and said to have it mapped only" "false true" \
   "$(jq -r '.instances[].processes[] | select(.name == "mapper") |
     "\(.open) \(.mapped)"' /tmp/certificate)"
 kill $!
 wait $! 2>/dev/null
-undone "that"
+[ -z "$CLAIMS" ] || daxcolor recover >/dev/null
+undone "both"
 
 free=$(by_hand $((REGION_START + 3 * GIB)) $GIB $GIB)
 bind "$free"
@@ -138,7 +145,10 @@ chmod 0600 "$LEDGER"
 undone "that"
 
 edit_ledger "UPDATE carving SET tenant = 'mallory' WHERE name = 'blue'"
-check "another tenant in the ledger is found" finds tenant-differs
+# A kernel that keeps colors apart knows whose they are.
+owner_differs=()
+[ -z "$KERNEL_REFUSES" ] || owner_differs=(owner-differs)
+check "another tenant in the ledger is found" finds "${owner_differs[@]}" tenant-differs
 edit_ledger "UPDATE carving SET tenant = 'blue' WHERE name = 'blue'"
 undone "that"
 

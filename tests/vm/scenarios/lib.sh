@@ -27,12 +27,14 @@ case $DAXCOLOR_BACKEND in
     readonly ZERO_NEVER_LEAKS=yes
     # Root can make instances that are misaligned, or on another's color.
     readonly KERNEL_REFUSES=''
+    # Whoever is root can open a running guest's instance.
+    readonly CLAIMS=''
     # An instance that is taken from under its guest is there, but not bound any more.
     readonly TAKEN_AWAY_IS=(carving-not-enabled)
     ;;
   dax_color)
     readonly DEVICES=/sys/class/dax REGION_DIR=/sys/bus/platform/devices/hmem.0/dax_region
-    readonly ZERO_NEVER_LEAKS='' KERNEL_REFUSES=yes
+    readonly ZERO_NEVER_LEAKS='' KERNEL_REFUSES=yes CLAIMS=yes
     readonly TAKEN_AWAY_IS=(carving-instance-gone node-stray process-unexplained)
     ;;
   *) vm_die "there is no backend $DAXCOLOR_BACKEND" ;;
@@ -65,11 +67,18 @@ bind() {
   [ "$DAXCOLOR_BACKEND" = dax_color ] || echo "$1" >/sys/bus/dax/drivers/device_dax/bind
 }
 
+# unclaim INSTANCE: as root can give back what a guest has claimed.
+unclaim() {
+  local uuid
+  read -r uuid _ <"$DEVICES/$1/claim"
+  [ "$uuid" = - ] || echo "$uuid $1" >"$DEVICES/release"
+}
+
 # unbind INSTANCE: nobody can map it any more, nor use what is mapped.
 unbind() {
   case $DAXCOLOR_BACKEND in
     mainline) echo "$1" >/sys/bus/dax/drivers/device_dax/unbind ;;
-    dax_color) echo 0 >"$DEVICES/$1/size" ;;
+    dax_color) unclaim "$1" && echo 0 >"$DEVICES/$1/size" ;;
   esac
 }
 

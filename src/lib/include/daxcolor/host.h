@@ -62,6 +62,10 @@ typedef struct {
  * @seed: the kernel made it with the region, and it cannot be deleted
  * @owner: (nullable): UUID of whoever the kernel keeps its colors for, in lower case;
  *   NULL when it keeps none, or for nobody by name
+ * @claimant: (nullable): UUID of whose alone it is, in lower case; NULL when nobody has
+ *   claimed it, or the kernel knows no claims
+ * @claims: how often @claimant has claimed it
+ * @shared: others may open it all the same
  */
 typedef struct {
 	char *name;
@@ -74,6 +78,9 @@ typedef struct {
 	guint minor;
 	gboolean seed;
 	char *owner;
+	char *claimant;
+	guint claims;
+	gboolean shared;
 } DaxcInstance;
 
 void daxc_region_free(DaxcRegion *region);
@@ -247,12 +254,15 @@ const char *const *daxc_host_limits(DaxcHost *host);
  * @DAXC_GUARANTEE_PINS: memory that is pinned (DMA) goes to nobody else
  * @DAXC_GUARANTEE_COLORS: a color that somebody has memory of goes to nobody else;
  *   in every region that has colors
+ * @DAXC_GUARANTEE_CLAIMS: what is claimed for a guest is opened once, by its QEMU, and
+ *   cannot be taken away before the claim is given back
  */
 typedef enum {
 	DAXC_GUARANTEE_RANGES = 1 << 0,
 	DAXC_GUARANTEE_ZEROS = 1 << 1,
 	DAXC_GUARANTEE_PINS = 1 << 2,
 	DAXC_GUARANTEE_COLORS = 1 << 3,
+	DAXC_GUARANTEE_CLAIMS = 1 << 4,
 } DaxcGuarantee;
 
 /* Returns: those in force now, or'ed. */
@@ -340,8 +350,9 @@ GPtrArray *daxc_host_find(DaxcHost *host, const char *uuid, GError **error);
  * daxc_host_carving_instance:
  *
  * Returns: (transfer full): the instance of an active carving, after a look at
- *   the kernel whether it is enabled and has exactly the carving's extents: a
- *   name alone may have gone to another. Fails with DAXC_ERROR_KERNEL.
+ *   the kernel whether it is enabled, has exactly the carving's extents, and, where
+ *   the kernel knows claims, is claimed for the domain: a name alone may have gone to
+ *   another. Fails with DAXC_ERROR_KERNEL.
  */
 DaxcInstance *daxc_host_carving_instance(DaxcHost *host, const DaxcCarving *carving,
 					 GError **error);

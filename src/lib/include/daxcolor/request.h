@@ -46,6 +46,7 @@ typedef struct {
  * @tenant: who owns the colors; the UUID when the domain names none
  * @live_id: libvirt's id of the running domain, -1 when it has none
  * @emulator: (nullable): path of the domain's emulator
+ * @shared: it may be opened more than once, where the kernel would refuse that
  * @cells: (element-type DaxcCellRequest): in order of id, at least one
  */
 typedef struct {
@@ -54,6 +55,7 @@ typedef struct {
 	char *tenant;
 	gint live_id;
 	char *emulator;
+	gboolean shared;
 	GPtrArray *cells;
 } DaxcRequest;
 

@@ -7,29 +7,29 @@
 
 #include "core/owner.h"
 
-static gboolean read_region(DaxcHost *host, const DaxcRegion *region, GArray *claims,
+static gboolean read_region(DaxcHost *host, const DaxcRegion *region, GArray *owned,
 			    GError **error)
 {
 	const DaxcCacheDomain *domain =
 		daxc_geometry_for_node(host->geometry, region->node);
-	g_autoptr(GArray)
-		colors = daxc_kernel_claims(host->kernel, region->id, domain, error);
+	g_autoptr(GArray) colors =
+		daxc_kernel_color_owners(host->kernel, region->id, domain, error);
 
 	for (guint i = 0; colors && i < colors->len; i++) {
-		DaxcClaim claim = {region->id, region->node,
-				   g_array_index(colors, DaxcColorClaim, i)};
+		DaxcOwnedColor one = {region->id, region->node,
+				      g_array_index(colors, DaxcColorOwner, i)};
 
-		g_array_append_val(claims, claim);
+		g_array_append_val(owned, one);
 	}
 	return colors != NULL;
 }
 
-gboolean daxc_read_claims(DaxcHost *host, DaxcSnapshot *snapshot, GError **error)
+gboolean daxc_read_color_owners(DaxcHost *host, DaxcSnapshot *snapshot, GError **error)
 {
-	snapshot->claims = g_array_new(FALSE, FALSE, sizeof(DaxcClaim));
+	snapshot->owned_colors = g_array_new(FALSE, FALSE, sizeof(DaxcOwnedColor));
 	for (guint i = 0; i < snapshot->regions->len; i++) {
 		if (!read_region(host, g_ptr_array_index(snapshot->regions, i),
-				 snapshot->claims, error))
+				 snapshot->owned_colors, error))
 			return FALSE;
 	}
 	return TRUE;
@@ -101,31 +101,32 @@ static const char *name_of(Names *names, const char *owner)
 }
 
 /* A color that the ledger has given to another tenant than the kernel is nobody's. */
-static gboolean use_claim(DaxcLayout *layout, const DaxcClaim *claim, guint32 user,
+static gboolean use_color(DaxcLayout *layout, const DaxcOwnedColor *owned, guint32 user,
 			  GError **error)
 {
 	if (user != DAXC_USER_FOREIGN &&
-	    daxc_layout_reserve(layout, claim->node, claim->color.color, user, NULL))
+	    daxc_layout_reserve(layout, owned->node, owned->color.color, user, NULL))
 		return TRUE;
-	return daxc_layout_reserve(layout, claim->node, claim->color.color,
+	return daxc_layout_reserve(layout, owned->node, owned->color.color,
 				   DAXC_USER_FOREIGN, error);
 }
 
-gboolean daxc_use_claims(DaxcLayout *layout, const DaxcSnapshot *snapshot,
-			 const char *tenant, GError **error)
+gboolean daxc_use_color_owners(DaxcLayout *layout, const DaxcSnapshot *snapshot,
+			       const char *tenant, GError **error)
 {
 	g_auto(Names) names = {NULL};
 
 	names_init(&names, snapshot);
 	add_tenant(&names, tenant);
-	for (guint i = 0; i < snapshot->claims->len; i++) {
-		const DaxcClaim *claim = &g_array_index(snapshot->claims, DaxcClaim, i);
+	for (guint i = 0; i < snapshot->owned_colors->len; i++) {
+		const DaxcOwnedColor *owned =
+			&g_array_index(snapshot->owned_colors, DaxcOwnedColor, i);
 		const char *owner;
 
-		if (claim->color.owner[0] == '\0')
+		if (owned->color.owner[0] == '\0')
 			continue;
-		owner = name_of(&names, claim->color.owner);
-		if (!use_claim(layout, claim,
+		owner = name_of(&names, owned->color.owner);
+		if (!use_color(layout, owned,
 			       owner ? daxc_layout_tenant(layout, owner)
 				     : DAXC_USER_FOREIGN,
 			       error))
