@@ -10,9 +10,11 @@
 
 #define GiB (G_GUINT64_CONSTANT(1) << 30)
 
-/* A model with one zone of @granules on each of @nodes nodes, @colors colors each. */
-static inline SchedModel *fixture_model(const char *name, guint nodes, guint32 colors,
-					guint32 granules)
+/* A model with @regions zones of @granules behind the cache of each of @nodes nodes,
+ * which has @colors colors. */
+static inline SchedModel *fixture_regions(const char *name, guint nodes,
+					  guint regions_each, guint32 colors,
+					  guint32 granules)
 {
 	g_autoptr(DaxcGeometry) geometry = daxc_geometry_new();
 	g_autoptr(GPtrArray) regions = g_ptr_array_new_with_free_func(g_free);
@@ -27,19 +29,28 @@ static inline SchedModel *fixture_model(const char *name, guint nodes, guint32 c
 			.granule = GiB,
 			.colors = colors,
 		};
-		DaxcRegion *region = g_new0(DaxcRegion, 1);
 
 		ck_assert(daxc_geometry_add(geometry, &domain, NULL));
-		region->id = node;
-		region->node = (gint)node;
-		region->start = (guint64)(node + 1) * colors * 4096 * GiB;
-		region->size = granules * GiB;
-		g_ptr_array_add(regions, region);
+		for (guint i = 0; i < regions_each; i++) {
+			DaxcRegion *region = g_new0(DaxcRegion, 1);
+
+			region->id = regions->len;
+			region->node = (gint)node;
+			region->start = (guint64)(regions->len + 1) * colors * 4096 * GiB;
+			region->size = granules * GiB;
+			g_ptr_array_add(regions, region);
+		}
 	}
 	model = sched_model_new(name, geometry, daxc_layout_new(geometry, regions),
 				&error);
 	unit_assert_no_error(error);
 	return model;
+}
+
+static inline SchedModel *fixture_model(const char *name, guint nodes, guint32 colors,
+					guint32 granules)
+{
+	return fixture_regions(name, nodes, 1, colors, granules);
 }
 
 static inline void fixture_pool(SchedFleet *fleet, const char *name, SchedModel *model,

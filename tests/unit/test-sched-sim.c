@@ -311,7 +311,7 @@ START_TEST(nothing_is_given_twice)
 	const char *rounds_text = g_getenv("DAXC_TEST_ROUNDS");
 	const char *seed_text = g_getenv("DAXC_TEST_SEED");
 	guint rounds = rounds_text
-			       ? (guint)MIN(g_ascii_strtoull(rounds_text, NULL, 10), 2000)
+			       ? (guint)MIN(g_ascii_strtoull(rounds_text, NULL, 10), 300)
 			       : 60;
 	guint32 seed = seed_text ? (guint32)g_ascii_strtoull(seed_text, NULL, 10)
 				 : g_random_int();
