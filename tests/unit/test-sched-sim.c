@@ -68,6 +68,20 @@ START_TEST(conflicts_are_counted)
 }
 END_TEST
 
+/* All of one color: what a tenant's guests lose to each other is no loss to others. */
+START_TEST(a_tenant_is_in_no_conflict_with_itself)
+{
+	g_autoptr(SchedFleet) fleet = fixture_fleet(1, 1, 4);
+	g_autoptr(SchedReport) report = simulate(fleet, "tenant,start,end,memory\n"
+							"a,0,,1G\na,0,,1G\nb,0,,2G\n");
+	const SchedConflict *conflict = &report->result[0].conflict;
+
+	ck_assert_uint_eq(conflict->samples, 1 + 2 + 3);
+	assert_is(conflict->mean, 3 * 0.5 / 6);
+	assert_is(conflict->most, 0.5);
+}
+END_TEST
+
 START_TEST(memory_is_added_up_over_time)
 {
 	g_autoptr(SchedFleet) fleet = fixture_fleet(1, 2, 4);
@@ -334,6 +348,7 @@ int main(void)
 
 	tcase_set_timeout(policies, 0);
 	tcase_add_test(figures, conflicts_are_counted);
+	tcase_add_test(figures, a_tenant_is_in_no_conflict_with_itself);
 	tcase_add_test(figures, memory_is_added_up_over_time);
 	tcase_add_test(figures, pooled_colors_are_shared_by_a_tenant);
 	tcase_add_test(figures, groups_are_spread);
