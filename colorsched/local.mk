@@ -11,6 +11,15 @@ libcolorsched_la_SOURCES = \
 	colorsched/core/fleet.h \
 	colorsched/core/index.c \
 	colorsched/core/index.h \
+	colorsched/engine/answers.c \
+	colorsched/engine/answers.h \
+	colorsched/engine/engine.c \
+	colorsched/engine/http.c \
+	colorsched/engine/http.h \
+	colorsched/engine/json.c \
+	colorsched/engine/names.c \
+	colorsched/engine/names.h \
+	colorsched/engine/placement.h \
 	colorsched/sim/conflict.c \
 	colorsched/sim/conflict.h \
 	colorsched/sim/csv.c \
@@ -23,17 +32,23 @@ libcolorsched_la_SOURCES = \
 	colorsched/sim/trace.c \
 	colorsched/sim/trace.h \
 	colorsched/sim/trace-priv.h
-libcolorsched_la_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS)
-libcolorsched_la_LIBADD = libdaxcolor-all.la -lm
+libcolorsched_la_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(JSON_CFLAGS) $(CURL_CFLAGS)
+libcolorsched_la_LIBADD = libdaxcolor-all.la $(JSON_LIBS) $(CURL_LIBS) -lm
 
 bin_PROGRAMS += colorsched/colorsched
 colorsched_colorsched_SOURCES = \
+	colorsched/cli/engine.c \
+	colorsched/cli/engine.h \
 	colorsched/cli/generator.c \
 	colorsched/cli/generator.h \
 	colorsched/cli/main.c \
+	colorsched/cli/place.c \
 	colorsched/cli/plan.c \
 	colorsched/cli/plot.c \
 	colorsched/cli/plot.h \
+	colorsched/cli/register.c \
+	colorsched/cli/release.c \
+	colorsched/cli/show.c \
 	colorsched/cli/simulate.c \
 	colorsched/cli/trace.c \
 	colorsched/cli/verbs.h \
@@ -53,6 +68,7 @@ colorsched_colorsched_LDADD = libcolorsched.la $(GLIB_LIBS) $(JSON_LIBS)
 
 sched_tests = \
 	tests/unit/test-sched-choice \
+	tests/unit/test-sched-engine \
 	tests/unit/test-sched-fleet \
 	tests/unit/test-sched-optimum \
 	tests/unit/test-sched-sim
@@ -62,6 +78,8 @@ TESTS += $(sched_tests)
 sched_libs = libcolorsched.la $(CHECK_LIBS)
 tests_unit_test_sched_choice_CFLAGS = $(unit_cflags)
 tests_unit_test_sched_choice_LDADD = $(sched_libs)
+tests_unit_test_sched_engine_CFLAGS = $(unit_cflags) $(JSON_CFLAGS)
+tests_unit_test_sched_engine_LDADD = $(sched_libs) $(JSON_LIBS)
 tests_unit_test_sched_fleet_CFLAGS = $(unit_cflags)
 tests_unit_test_sched_fleet_LDADD = $(sched_libs)
 tests_unit_test_sched_optimum_CFLAGS = $(unit_cflags)

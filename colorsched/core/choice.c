@@ -166,7 +166,7 @@ static guint distance_to(const SchedModel *model, const DaxcCellRequest *cell, g
 {
 	guint nearest = G_MAXUINT8;
 
-	if (cell->node != DAXC_ANY_NODE || cell->near->len == 0)
+	if (!model->layout || cell->node != DAXC_ANY_NODE || cell->near->len == 0)
 		return 0;
 	for (guint i = 0; i < cell->near->len; i++) {
 		gint from = g_array_index(cell->near, gint, i);

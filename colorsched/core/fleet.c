@@ -16,7 +16,7 @@ void sched_model_free(SchedModel *model)
 	if (!model)
 		return;
 	g_free(model->name);
-	daxc_layout_free(model->layout);
+	g_clear_pointer(&model->layout, daxc_layout_free);
 	g_array_unref(model->zones);
 	g_free(model->domain_first);
 	g_free(model);
@@ -53,6 +53,12 @@ static void add_zone(SchedModel *model, const DaxcGeometry *geometry,
 	g_array_append_val(model->zones, zone);
 }
 
+static void refuse_empty(const char *name, GError **error)
+{
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+		    "a host of model %s has no memory behind a memory-side cache", name);
+}
+
 SchedModel *sched_model_new(const char *name, const DaxcGeometry *geometry,
 			    DaxcLayout *layout, GError **error)
 {
@@ -76,8 +82,44 @@ SchedModel *sched_model_new(const char *name, const DaxcGeometry *geometry,
 	}
 	if (granules > 0)
 		return g_steal_pointer(&model);
-	g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
-		    "a host of model %s has no memory behind a memory-side cache", name);
+	refuse_empty(name, error);
+	return NULL;
+}
+
+static void copy_zone(SchedModel *model, const SchedZone *source, guint index)
+{
+	SchedZone zone = *source;
+
+	zone.domain = index;
+	zone.first = model->counts;
+	zone.total = g_memdup2(source->total, source->colors * sizeof(guint32));
+	zone.granules = 0;
+	for (guint32 c = 0; c < zone.colors; c++)
+		zone.granules += zone.total[c];
+	model->domain_first[index] = model->counts;
+	model->counts += zone.colors;
+	g_array_append_val(model->zones, zone);
+}
+
+SchedModel *sched_model_from_counts(const char *name, const GArray *zones, GError **error)
+{
+	SchedModel *model = g_new0(SchedModel, 1);
+	guint64 granules = 0;
+
+	model->name = g_strdup(name);
+	model->zones = g_array_new(FALSE, FALSE, sizeof(SchedZone));
+	g_array_set_clear_func(model->zones, zone_clear);
+	model->domains = zones->len;
+	model->domain_first = g_new(guint32, model->domains + 1);
+	for (guint i = 0; i < zones->len; i++) {
+		copy_zone(model, &g_array_index(zones, SchedZone, i), i);
+		granules += sched_model_zone(model, i)->granules;
+	}
+	model->domain_first[model->domains] = model->counts;
+	if (granules > 0)
+		return model;
+	refuse_empty(name, error);
+	sched_model_free(model);
 	return NULL;
 }
 
@@ -292,6 +334,18 @@ static guint64 free_of_color(const SchedFleet *fleet, guint host, guint domain,
 	return bytes;
 }
 
+void sched_fleet_own(SchedFleet *fleet, guint host, guint zone, guint32 tenant,
+		     guint32 color)
+{
+	guint32 *owner = sched_host_owners(fleet, host, zone);
+	guint domain = sched_model_zone(sched_fleet_model(fleet, host), zone)->domain;
+
+	g_assert(owner[color] == SCHED_NOBODY);
+	owner[color] = tenant;
+	fleet->idle += free_of_color(fleet, host, domain, color);
+	fleet->owned++;
+}
+
 void sched_fleet_hold(SchedFleet *fleet, guint host, guint zone_index, guint32 tenant,
 		      const guint32 *colors, const guint32 *used, guint32 n)
 {
@@ -306,11 +360,8 @@ void sched_fleet_hold(SchedFleet *fleet, guint host, guint zone_index, guint32 t
 
 		g_assert(used[i] > 0 && used[i] <= free[color]);
 		g_assert(owner[color] == SCHED_NOBODY || owner[color] == tenant);
-		if (owner[color] == SCHED_NOBODY) {
-			fleet->idle += free_of_color(fleet, host, zone->domain, color);
-			fleet->owned++;
-		}
-		owner[color] = tenant;
+		if (owner[color] == SCHED_NOBODY)
+			sched_fleet_own(fleet, host, zone_index, tenant, color);
 		held[color] += used[i];
 		free[color] -= used[i];
 		fleet->idle -= used[i] * zone->granule;

@@ -40,7 +40,7 @@ typedef struct {
 
 /**
  * SchedModel: a kind of host.
- * @layout: the same when it is empty
+ * @layout: (nullable): the same when it is empty; NULL when only counts are known
  * @zones: (element-type SchedZone)
  * @domains: number of cache domains
  * @domain_first: for each cache domain and one more: where its colors begin in the
@@ -64,6 +64,17 @@ typedef struct {
  */
 SchedModel *sched_model_new(const char *name, const DaxcGeometry *geometry,
 			    DaxcLayout *layout, GError **error);
+
+/**
+ * sched_model_from_counts:
+ * @zones: (element-type SchedZone): each behind a cache of its own; their totals are
+ *   copied, domain and first are not used
+ *
+ * A model of which no addresses and no distances are known. Fails as
+ * sched_model_new() does.
+ */
+SchedModel *sched_model_from_counts(const char *name, const GArray *zones,
+				    GError **error);
 void sched_model_free(SchedModel *model);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(SchedModel, sched_model_free)
 
@@ -200,6 +211,10 @@ static inline guint32 *sched_host_free(const SchedFleet *fleet, guint host, guin
  */
 void sched_fleet_hold(SchedFleet *fleet, guint host, guint zone, guint32 tenant,
 		      const guint32 *colors, const guint32 *used, guint32 n);
+
+/* Gives a color to a tenant of whom no guest holds a granule of it. */
+void sched_fleet_own(SchedFleet *fleet, guint host, guint zone, guint32 tenant,
+		     guint32 color);
 
 /* Takes them back. A color of which nobody holds a granule is nobody's. */
 void sched_fleet_drop(SchedFleet *fleet, guint host, guint zone, const guint32 *colors,
