@@ -213,8 +213,8 @@ static void read_leaf(Reading *reading, const char *uuid, const char *parent,
 		if (g_array_index(zone->leaves, Leaf, i).color == color)
 			return;
 	}
-	leaf.uuid = g_strdup(uuid);
 	g_array_append_val(zone->leaves, leaf);
+	g_array_index(zone->leaves, Leaf, zone->leaves->len - 1).uuid = g_strdup(uuid);
 	zone->zone.colors = MAX(zone->zone.colors, (guint32)color + 1);
 }
 

@@ -21,8 +21,9 @@
 #define HTTP_BAD_REQUEST 400u
 #define HTTP_NOT_FOUND 404u
 #define HTTP_CONFLICT 409u
-/* Hosts that are looked at together. */
+/* Hosts that are looked at together, and how many of the tenant's own at most. */
 #define BATCH 8u
+#define OWN_BATCH 24u
 /* How often others may be faster. */
 #define RACES 32u
 #define RACE_PAUSE_MS 20
@@ -617,7 +618,7 @@ static GPtrArray *order_hosts(SchedEngine *engine, const Claim *claim, guint *fi
 		if (g_hash_table_contains(allowed, root) && g_hash_table_add(seen, root))
 			g_ptr_array_add(hosts, g_strdup(root));
 	}
-	*first_batch = hosts->len + BATCH;
+	*first_batch = MIN(hosts->len, OWN_BATCH) + BATCH;
 	for (guint i = 0; i < all->len; i++) {
 		if (!g_hash_table_contains(seen, g_ptr_array_index(all, i)))
 			g_ptr_array_add(hosts, g_strdup(g_ptr_array_index(all, i)));
@@ -676,11 +677,14 @@ static SchedGrant *make_grant(const Claim *claim, GError **error)
 	for (guint i = 0; i < claim->placement.parts->len; i++) {
 		const SchedPart *part = sched_placement_part(&claim->placement, i);
 		const SchedZone *zone = sched_model_zone(model, part->zone);
-		SchedGrantPart granted = {zone->node, zone->region, NULL};
+		SchedGrantPart *granted;
 
-		granted.colors = g_array_new(FALSE, FALSE, sizeof(guint32));
-		g_array_append_vals(granted.colors, part->choice.color, part->choice.n);
-		g_array_append_val(grant->parts, granted);
+		g_array_set_size(grant->parts, i + 1);
+		granted = &g_array_index(grant->parts, SchedGrantPart, i);
+		granted->node = zone->node;
+		granted->region = zone->region;
+		granted->colors = g_array_new(FALSE, FALSE, sizeof(guint32));
+		g_array_append_vals(granted->colors, part->choice.color, part->choice.n);
 	}
 	return grant;
 }

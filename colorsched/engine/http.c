@@ -209,7 +209,9 @@ guint sched_http_call(SchedHttp *http, const char *method, const char *path,
 		if (try > 0)
 			pause_before(try - 1);
 		status = try_once(http, method, path, text, error);
-		if (status == 401 && !renewed && renew_token(http, error)) {
+		if (status == 401 && !renewed) {
+			if (!renew_token(http, error))
+				return 0;
 			renewed = TRUE;
 			continue;
 		}
