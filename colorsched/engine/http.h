@@ -50,7 +50,8 @@ guint sched_http_call(SchedHttp *http, const char *method, const char *path,
 /* Number of requests so far. */
 guint64 sched_http_requests(const SchedHttp *http);
 
-/* Reads JSON that came from outside. NULL when it is none, or nested too deeply. */
+/* Reads a JSON object that came from outside. NULL when it is anything else, or nested
+ * too deeply. */
 JsonNode *sched_json_parse(const char *text, gsize length);
 
 G_END_DECLS

@@ -132,7 +132,6 @@ START_TEST(colors_of_others_are_others)
 END_TEST
 
 static const char *const nonsense[] = {
-	"[]",
 	"{}",
 	"{\"provider_summaries\":[]}",
 	"{\"provider_summaries\":{\"x\":1}}",
@@ -177,6 +176,9 @@ START_TEST(json_is_not_descended_into_without_end)
 
 	ck_assert_ptr_null(sched_json_parse(deep, strlen(deep)));
 	ck_assert_ptr_null(sched_json_parse("{", 1));
+	ck_assert_ptr_null(sched_json_parse("[]", 2));
+	ck_assert_ptr_null(sched_json_parse("{}\n{}", 5));
+	ck_assert_ptr_null(sched_json_parse("", 0));
 	ck_assert_ptr_null(sched_json_parse("\"\xff\"", 3));
 	fine = sched_json_parse("{\"a\":\"[[\\\"[\"}", 13);
 	ck_assert_ptr_nonnull(fine);
