@@ -392,22 +392,30 @@ typedef enum {
 	OUTCOME_ERROR,
 } Outcome;
 
-/* Changes the class of a color from @from to @to. */
-static Outcome change_owner(SchedEngine *engine, const char *leaf, const char *from,
-			    const char *to, GError **error)
+static gboolean get_inventory(SchedEngine *engine, const char *leaf,
+			      SchedInventory *inventory, GError **error)
 {
 	g_autoptr(JsonNode) answer = NULL;
-	g_autoptr(JsonNode) body = NULL;
-	g_auto(SchedInventory) inventory = {0};
 	guint status = call(engine, "GET", NULL, &answer, error,
 			    "/resource_providers/%s/inventories", leaf);
 
 	if (status == 0)
+		return FALSE;
+	if (status == HTTP_OK && sched_inventory_read(answer, inventory))
+		return TRUE;
+	return refuse_answer(engine, "a color's inventory", status, error);
+}
+
+/* Changes the class of a color from @from to @to. */
+static Outcome change_owner(SchedEngine *engine, const char *leaf, const char *from,
+			    const char *to, GError **error)
+{
+	g_auto(SchedInventory) inventory = {0};
+	g_autoptr(JsonNode) body = NULL;
+	guint status;
+
+	if (!get_inventory(engine, leaf, &inventory, error))
 		return OUTCOME_ERROR;
-	if (status != HTTP_OK || !sched_inventory_read(answer, &inventory)) {
-		refuse_answer(engine, "a color's inventory", status, error);
-		return OUTCOME_ERROR;
-	}
 	if (strcmp(inventory.class, from) != 0)
 		return OUTCOME_LOST;
 	body = body_of("{\"resource_provider_generation\":%" G_GUINT64_FORMAT
@@ -799,20 +807,20 @@ static char *find_root(SchedEngine *engine, const char *host, GError **error)
 static SchedEngineColor *read_color(SchedEngine *engine, const char *leaf, guint64 number,
 				    GError **error)
 {
-	g_autoptr(JsonNode) inventories = NULL;
-	g_autoptr(JsonNode) usages = NULL;
 	g_auto(SchedInventory) inventory = {0};
+	g_autoptr(JsonNode) answer = NULL;
 	SchedEngineColor *color;
-	guint status = call(engine, "GET", NULL, &inventories, error,
-			    "/resource_providers/%s/inventories", leaf);
 	guint32 used;
+	guint status;
 
-	if (status == 0 || call(engine, "GET", NULL, &usages, error,
-				"/resource_providers/%s/usages", leaf) == 0)
+	if (!get_inventory(engine, leaf, &inventory, error))
 		return NULL;
-	if (!sched_inventory_read(inventories, &inventory) ||
-	    !sched_usage_read(usages, inventory.class, &used)) {
-		refuse_answer(engine, "a color", status, error);
+	status = call(engine, "GET", NULL, &answer, error,
+		      "/resource_providers/%s/usages", leaf);
+	if (status == 0)
+		return NULL;
+	if (!sched_usage_read(answer, inventory.class, &used)) {
+		refuse_answer(engine, "a color's usage", status, error);
 		return NULL;
 	}
 	color = g_new0(SchedEngineColor, 1);
