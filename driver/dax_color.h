@@ -236,6 +236,7 @@ extern struct srcu_struct dc_srcu;
 
 /* region.c */
 struct dc_region_info {
+	struct range range;
 	int node;
 	struct dcg_geometry geometry;
 };

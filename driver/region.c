@@ -90,26 +90,19 @@ static int dc_region_fill(struct dc_region *region)
 }
 
 /* What a platform device says of its memory. */
-static int dc_read_device(struct platform_device *pdev, struct range *range,
-			  struct dc_region_info *info)
+static int dc_read_device(struct platform_device *pdev, struct dc_region_info *info)
 {
 	const struct memregion_info *hmem = dev_get_platdata(&pdev->dev);
-	struct resource *res;
 
 	if (!hmem)
 		return -ENODEV;
 	if (!strcmp(pdev->name, "hmem")) {
 		*info = (struct dc_region_info){ .node = hmem->target_node };
-		return dc_hmem_range(pdev, range) ? 0 : -ENODEV;
+		return dc_hmem_range(pdev, &info->range) ? 0 : -ENODEV;
 	}
 	if (strcmp(pdev->name, DC_DRIVER))
 		return -ENODEV;
 	*info = *(const struct dc_region_info *)dev_get_platdata(&pdev->dev);
-	res = platform_get_resource(pdev, IORESOURCE_MEM, 0);
-	if (!res)
-		return -ENODEV;
-	range->start = res->start;
-	range->end = res->end;
 	return 0;
 }
 
@@ -148,28 +141,28 @@ static int dc_probe(struct platform_device *pdev)
 {
 	struct device *dev = &pdev->dev;
 	struct dc_region_info info;
+	struct range *range = &info.range;
 	struct dc_region *region;
-	struct range range;
 	int err;
 
-	err = dc_read_device(pdev, &range, &info);
+	err = dc_read_device(pdev, &info);
 	if (!err)
-		err = dc_align_range(dev, &range);
+		err = dc_align_range(dev, range);
 	if (err)
 		return err;
-	if (!request_mem_region(range.start, range_len(&range), dev_name(dev))) {
+	if (!request_mem_region(range->start, range_len(range), dev_name(dev))) {
 		dev_err(dev, "%#llx-%#llx is busy: see /proc/iomem for who has part of it\n",
-			range.start, range.end);
+			range->start, range->end);
 		return -EBUSY;
 	}
 	if (dev_to_node(dev) == NUMA_NO_NODE)
 		set_dev_node(dev, numa_map_to_online_node(info.node));
-	region = dc_region_alloc(pdev, &range, info.node);
+	region = dc_region_alloc(pdev, range, info.node);
 	err = region ? dc_region_start(region, &info) : -ENOMEM;
 	if (err) {
 		if (region)
 			dc_region_put(region);
-		release_mem_region(range.start, range_len(&range));
+		release_mem_region(range->start, range_len(range));
 	}
 	return err;
 }
@@ -223,14 +216,12 @@ MODULE_PARM_DESC(regions, "START+SIZE@NODE[/GRANULE/COLORS[/BASE]],...: memory r
 /**
  * struct dc_reserved - an entry of regions=
  * @list: in dc_reserved_regions
- * @range: where
- * @info: what else was said of it
+ * @info: what was said of it
  * @pdev: NULL: not there yet
  * @id: R of daxR.N
  */
 struct dc_reserved {
 	struct list_head list;
-	struct range range;
 	struct dc_region_info info;
 	struct platform_device *pdev;
 	int id;
@@ -265,7 +256,7 @@ static bool dc_parse_geometry(char *text, struct dcg_geometry *geometry)
 	return !*text && !dcg_check(geometry);
 }
 
-static bool dc_parse_region(char *text, struct range *range, struct dc_region_info *info)
+static bool dc_parse_region(char *text, struct dc_region_info *info)
 {
 	u64 start, size, node;
 	char *geometry = strchr(text, '/');
@@ -278,21 +269,24 @@ static bool dc_parse_region(char *text, struct range *range, struct dc_region_in
 	if (!size || !IS_ALIGNED(start | size, DC_ALIGN) || !start || start + size < start ||
 	    node >= MAX_NUMNODES)
 		return false;
-	range->start = start;
-	range->end = start + size - 1;
+	info->range.start = start;
+	info->range.end = start + size - 1;
 	info->node = node;
 	return !geometry || dc_parse_geometry(geometry, &info->geometry);
 }
 
-/* The resources of platform devices would nest, and a node has one geometry. */
+/* One of them must not be told that the other is in its way, and a node has one geometry. */
 static int dc_check_reserved(const struct dc_reserved *new)
 {
+	const struct range *range = &new->info.range;
 	const struct dc_reserved *old;
 
 	list_for_each_entry(old, &dc_reserved_regions, list) {
-		if (new->range.start <= old->range.end && old->range.start <= new->range.end) {
+		const struct range *taken = &old->info.range;
+
+		if (range->start <= taken->end && taken->start <= range->end) {
 			pr_err("dax_color: regions=: %#llx-%#llx overlaps %#llx-%#llx\n",
-			       new->range.start, new->range.end, old->range.start, old->range.end);
+			       range->start, range->end, taken->start, taken->end);
 			return -EBUSY;
 		}
 		if (new->info.node == old->info.node &&
@@ -301,18 +295,21 @@ static int dc_check_reserved(const struct dc_reserved *new)
 			return -EINVAL;
 		}
 	}
-	if (region_intersects(new->range.start, range_len(&new->range), IORESOURCE_SYSTEM_RAM,
+	if (region_intersects(range->start, range_len(range), IORESOURCE_SYSTEM_RAM,
 			      IORES_DESC_NONE) != REGION_DISJOINT) {
 		pr_err("dax_color: regions=: %#llx-%#llx is the system's memory: reserve it at boot\n",
-		       new->range.start, new->range.end);
+		       range->start, range->end);
 		return -EBUSY;
 	}
 	return 0;
 }
 
+/*
+ * The device has no resource of its own: that would take in whatever is within its range,
+ * though others use it, and take it along when the device goes.
+ */
 static int dc_register_device(struct dc_reserved *reserved)
 {
-	struct resource res = DEFINE_RES_MEM(reserved->range.start, range_len(&reserved->range));
 	struct platform_device_info device = {
 		.name = DC_DRIVER,
 		.id = reserved->id,
@@ -321,12 +318,10 @@ static int dc_register_device(struct dc_reserved *reserved)
 	};
 	struct platform_device *pdev;
 
-	device.res = &res;
-	device.num_res = 1;
 	pdev = platform_device_register_full(&device);
 	if (IS_ERR(pdev)) {
-		pr_err("dax_color: regions=: %#llx-%#llx is busy: error %ld\n",
-		       reserved->range.start, reserved->range.end, PTR_ERR(pdev));
+		pr_err("dax_color: regions=: %#llx-%#llx cannot have a device: error %ld\n",
+		       reserved->info.range.start, reserved->info.range.end, PTR_ERR(pdev));
 		return PTR_ERR(pdev);
 	}
 	/* Its probe has said why. */
@@ -372,7 +367,7 @@ static int dc_reserved_parse_one(char *text)
 
 	if (!reserved)
 		return -ENOMEM;
-	if (dc_parse_region(text, &reserved->range, &reserved->info)) {
+	if (dc_parse_region(text, &reserved->info)) {
 		err = dc_check_reserved(reserved);
 	} else {
 		pr_err("dax_color: regions=%s is not START+SIZE@NODE[/GRANULE/COLORS[/BASE]], all multiples of 2M\n",

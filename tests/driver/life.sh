@@ -60,6 +60,7 @@ parameters() {
   refused_regions "the second of two is RAM" 0x40000000+64M@0,0x10000000+64M@0 '10000000-'
   device=$(daxctl create-device -r 0 -s 64M 2>/dev/null | jq -r '.[].chardev')
   refused_regions "memory that mainline's $device has" 0x100000000+64M@0 '100000000-'
+  check "it has it still" grep "100000000-103ffffff : $device" /proc/iomem
   daxctl disable-device "$device" && daxctl destroy-device "$device"
   unload_dax
   refused_regions "no size" 0x40000000@0 'regions'
