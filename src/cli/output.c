@@ -99,6 +99,10 @@ static char *cell_text(JsonObject *row, const CliColumn *column)
 		return daxc_size_format((guint64)json_node_get_int(node));
 	case CLI_LIST:
 		return list_text(json_node_get_array(node));
+	case CLI_PART:
+		return g_strdup_printf("%.1f %%", 100 * json_node_get_double(node));
+	case CLI_MEAN:
+		return g_strdup_printf("%.1f", json_node_get_double(node));
 	}
 	g_return_val_if_reached(g_strdup("-"));
 }
@@ -137,8 +141,8 @@ void cli_print_table(JsonArray *rows, const CliColumn *columns, const char *inde
 			MAX(width[i % n], g_utf8_strlen(g_ptr_array_index(cells, i), -1));
 	for (guint i = 0; i < cells->len; i++) {
 		guint c = i % n;
-		gboolean right = columns[c].kind == CLI_NUMBER ||
-				 columns[c].kind == CLI_SIZE;
+		gboolean right = columns[c].kind != CLI_TEXT &&
+				 columns[c].kind != CLI_LIST;
 
 		if (c == 0)
 			fputs(indent, stdout);
@@ -183,6 +187,12 @@ void cli_add_signed(JsonBuilder *builder, const char *member, gint64 value)
 void cli_add_number(JsonBuilder *builder, const char *member, guint64 value)
 {
 	cli_add_signed(builder, member, (gint64)value);
+}
+
+void cli_add_real(JsonBuilder *builder, const char *member, double value)
+{
+	json_builder_set_member_name(builder, member);
+	json_builder_add_double_value(builder, value);
 }
 
 void cli_add_flag(JsonBuilder *builder, const char *member, gboolean value)

@@ -14,6 +14,8 @@ typedef enum {
 	CLI_NUMBER,
 	CLI_SIZE, /* bytes, printed in IEC units */
 	CLI_LIST, /* array of numbers, runs joined: "0-3,8" */
+	CLI_PART, /* of a whole, 0 to 1, printed in percent */
+	CLI_MEAN, /* printed with one decimal */
 } CliKind;
 
 /**
@@ -40,6 +42,7 @@ JsonNode *cli_built(JsonBuilder *builder);
 void cli_add_text(JsonBuilder *builder, const char *member, const char *value);
 void cli_add_number(JsonBuilder *builder, const char *member, guint64 value);
 void cli_add_signed(JsonBuilder *builder, const char *member, gint64 value);
+void cli_add_real(JsonBuilder *builder, const char *member, double value);
 void cli_add_flag(JsonBuilder *builder, const char *member, gboolean value);
 /* @texts: (nullable): NULL-terminated */
 void cli_add_texts(JsonBuilder *builder, const char *member, const char *const *texts);

@@ -1,18 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# Manual page and completion know every verb and every option, and no others.
+# Manual pages and completions know every verb and every option, and no others.
 # shellcheck source=tests/cli/lib.sh
 . "$(dirname "$0")/lib.sh"
+: "${COLORSCHED:?path of the colorsched command}"
 
 top=$(cd "$SRC/../.." && pwd)
-manual=$top/man/daxcolor.1
-# shellcheck source=completions/daxcolor
-. "$top/completions/daxcolor"
 
+# complete_words PROGRAM WORD...: what bash offers after these.
 complete_words() {
-	COMP_WORDS=(daxcolor "$@")
-	COMP_CWORD=$#
-	_daxcolor
+	COMP_WORDS=("$@")
+	COMP_CWORD=$(($# - 1))
+	"_$1"
 	printf '%s\n' "${COMPREPLY[@]}"
 }
 
@@ -24,38 +23,52 @@ same() {
 	fi
 }
 
+# options_of COMMAND VERB
 options_of() {
-	"$DAXCOLOR" "$@" --help | grep -o -- '--[a-z-]*' | sort -u
+	"$1" "$2" --help | grep -o -- '--[a-z-]*' | sort -u
 }
 
-verbs=$("$DAXCOLOR" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
-
-for verb in $verbs; do echo "$verb"; done | sort >expected
-complete_words "" | grep -v '^--' | sort >got
-same "completion knows the verbs"
-
-for verb in $verbs; do
-	if grep -q "^\.It Cm $verb\b" "$manual"; then
-		ok "the manual explains $verb"
+# check_verb PROGRAM COMMAND VERB
+check_verb() {
+	if grep -q "^\.It Cm $3\b" "$top/man/$1.1"; then
+		ok "the manual of $1 explains $3"
 	else
-		not_ok "the manual explains $verb"
+		not_ok "the manual of $1 explains $3"
 	fi
-	options_of "$verb" >expected
-	complete_words "$verb" -- | sort >got
-	same "completion knows the options of $verb"
+	options_of "$2" "$3" >expected
+	complete_words "$1" "$3" -- | sort >got
+	same "completion knows the options of $1 $3"
 	while read -r option; do
-		grep -q -- "Fl \(. , \)\?-\?${option#-}\b" "$manual" ||
-			not_ok "the manual explains $verb $option"
+		grep -q -- "Fl \(. , \)\?-\?${option#-}\b" "$top/man/$1.1" ||
+			not_ok "the manual explains $1 $3 $option"
 	done <expected
-done
+}
+
+# check_program PROGRAM COMMAND
+check_program() {
+	local verbs verb
+
+	# shellcheck source=/dev/null
+	. "$top/completions/$1"
+	verbs=$("$2" --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z]*\) .*/\1/p')
+	for verb in $verbs; do echo "$verb"; done | sort >expected
+	complete_words "$1" "" | grep -v '^--' | sort >got
+	same "completion knows the verbs of $1"
+	for verb in $verbs; do
+		check_verb "$1" "$2" "$verb"
+	done
+}
+
+check_program daxcolor "$DAXCOLOR"
+check_program colorsched "$COLORSCHED"
 
 quietly --simulate hosts/four.host --state-dir s carve --size 1G --tenant acme --name web1
 PATH="$(dirname "$DAXCOLOR"):$PATH"
 printf '%s\n' dax0.1 web1 >expected
-complete_words --simulate hosts/four.host --state-dir s show "" | sort >got
+complete_words daxcolor --simulate hosts/four.host --state-dir s show "" | sort >got
 same "completion knows who holds something"
 
-for page in "$manual" "$top/man/daxcolor-qemu-hook.8"; do
+for page in "$top"/man/*.[18]; do
 	if warnings=$(man --warnings -E UTF-8 -l -Tutf8 -Z "$page" 2>&1 >/dev/null) &&
 		[ -z "$warnings" ]; then
 		ok "$(basename "$page") is clean"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
  * Which granules a request gets. Cells are given counts of granules by color
- * first (choose.c, share.c); only then are granules picked to make up the counts.
+ * first (place.c); only then are granules picked to make up the counts.
  */
 #include <daxcolor/plan.h>
 
@@ -9,10 +9,9 @@
 
 #include <daxcolor/error.h>
 
-#include "choose.h"
 #include "layout.h"
+#include "place.h"
 #include "refusal.h"
-#include "share.h"
 
 /* Work of the search for a way to place several cells: well under a second. */
 #define SEARCH_STEPS (G_GINT64_CONSTANT(1) << 24)
@@ -20,29 +19,13 @@
 #define NARROW_MAX 8
 
 /**
- * Job: one cell on its way to a place.
- * @zones: (element-type guint): where it could be, the most liked first, those of
- *   one node together
- * @zone: where it is
- * @choice: the colors it has there
- * @share: its part in a search
- */
-typedef struct {
-	const DaxcCellRequest *cell;
-	GArray *zones;
-	guint zone;
-	DaxcChoice choice;
-	DaxcShare share;
-} Job;
-
-/**
  * Planner: one run of daxc_plan_new().
  * @user: the tenant's user value, DAXC_USER_NONE when it has nothing yet
  * @stock: for each zone; free is NULL until it is looked at
  * @owned: for each cache domain, for each color: the tenant's, or about to be;
  *   NULL until it is looked at
- * @jobs: (element-type Job): in order of cell
- * @guests: for each zone: (element-type DaxcShare): who is there in the search
+ * @seats: (element-type DaxcSeat): in order of cell
+ * @room: all of this, as place.c wants it
  */
 typedef struct {
 	const DaxcLayout *layout;
@@ -50,8 +33,8 @@ typedef struct {
 	guint32 user;
 	DaxcStock *stock;
 	guint8 **owned;
-	GPtrArray *jobs;
-	GPtrArray **guests;
+	GPtrArray *seats;
+	DaxcRoom room;
 } Planner;
 
 static void cell_plan_destroy(gpointer cell)
@@ -67,18 +50,6 @@ static const DaxcZone *zone_at(const Planner *planner, guint zone)
 static const DaxcLayoutDomain *domain_of(const Planner *planner, guint zone)
 {
 	return daxc_layout_domain(planner->layout, zone_at(planner, zone)->domain);
-}
-
-/* Granules that a cell needs in a zone, which may be more than any zone has. */
-static guint64 granules_of(const DaxcCellRequest *cell, const DaxcZone *zone)
-{
-	return cell->size / zone->granule + (cell->size % zone->granule != 0);
-}
-
-/* The colors of a list. */
-static const guint32 *list_of(const DaxcCellRequest *cell)
-{
-	return (const void *)cell->list->data;
 }
 
 /* What is free, and whose. */
@@ -128,6 +99,16 @@ static void forget_stock(Planner *planner)
 		g_clear_pointer(&planner->stock[i].free, g_free);
 	for (guint i = 0; i < daxc_layout_domains(planner->layout); i++)
 		g_clear_pointer(&planner->owned[i], g_free);
+}
+
+static DaxcStock *room_stock(gpointer planner, guint zone)
+{
+	return stock_of(planner, zone);
+}
+
+static guint8 *room_owned(gpointer planner, guint zone)
+{
+	return owned_colors(planner, zone_at(planner, zone)->domain);
 }
 
 /* Where a cell could be. */
@@ -186,7 +167,7 @@ static gboolean check_wish(const Planner *planner, const DaxcCellRequest *cell,
 			   guint zone, GError **error)
 {
 	const DaxcLayoutDomain *domain = domain_of(planner, zone);
-	guint64 granules = granules_of(cell, zone_at(planner, zone));
+	guint64 granules = daxc_cell_granules(cell, zone_at(planner, zone)->granule);
 	guint64 count = 0;
 
 	if (cell->wish == DAXC_WISH_COUNT) {
@@ -241,300 +222,111 @@ static gboolean refuse_node(const Planner *planner, const DaxcCellRequest *cell,
 	return FALSE;
 }
 
-/* Finds the zones that could hold a cell on an empty host. */
-static gboolean find_zones(const Planner *planner, Job *job, GError **error)
+static DaxcWay make_way(const Planner *planner, const DaxcCellRequest *cell, guint zone,
+			guint rank)
+{
+	DaxcWay way = {
+		.zone = zone,
+		.rank = rank,
+		.need = daxc_cell_granules(cell, zone_at(planner, zone)->granule),
+		.wish = cell->wish,
+	};
+
+	if (cell->wish != DAXC_WISH_ANY)
+		way.n = cell->wish == DAXC_WISH_LIST ? cell->list->len : cell->count;
+	return way;
+}
+
+/* Finds the zones that could hold a cell on an empty host; those of one node are
+ * of one rank. */
+static gboolean find_ways(const Planner *planner, DaxcSeat *seat, GError **error)
 {
 	g_autoptr(GArray) candidates = g_array_new(FALSE, FALSE, sizeof(Candidate));
 	g_autoptr(GError) why = NULL;
+	guint rank = 0;
 
 	for (guint i = 0; i < daxc_layout_zones(planner->layout); i++) {
 		const DaxcZone *zone = zone_at(planner, i);
 		Candidate candidate = {i, 0, zone->node, zone->region};
 
-		if (job->cell->node != DAXC_ANY_NODE && job->cell->node != zone->node)
+		if (seat->cell->node != DAXC_ANY_NODE && seat->cell->node != zone->node)
 			continue;
-		if (!check_wish(planner, job->cell, i, why ? NULL : &why))
+		if (!check_wish(planner, seat->cell, i, why ? NULL : &why))
 			continue;
-		candidate.distance = distance_to(planner, job->cell, zone->node);
+		candidate.distance = distance_to(planner, seat->cell, zone->node);
 		g_array_append_val(candidates, candidate);
 	}
 	if (candidates->len == 0) {
 		if (!why)
-			return refuse_node(planner, job->cell, error);
+			return refuse_node(planner, seat->cell, error);
 		g_propagate_error(error, g_steal_pointer(&why));
 		return FALSE;
 	}
 	g_array_sort(candidates, compare_candidates);
-	for (guint i = 0; i < candidates->len; i++)
-		g_array_append_val(job->zones,
-				   g_array_index(candidates, Candidate, i).zone);
+	for (guint i = 0; i < candidates->len; i++) {
+		const Candidate *candidate = &g_array_index(candidates, Candidate, i);
+		DaxcWay way;
+
+		if (i > 0 && candidate->node != candidate[-1].node)
+			rank++;
+		way = make_way(planner, seat->cell, candidate->zone, rank);
+		g_array_append_val(seat->ways, way);
+	}
 	return TRUE;
 }
 
-static void job_free(gpointer data)
-{
-	Job *job = data;
-
-	g_array_unref(job->zones);
-	daxc_choice_clear(&job->choice);
-	daxc_choice_clear(&job->share.choice);
-	g_free(job);
-}
-
-static gboolean make_jobs(Planner *planner, const DaxcRequest *request, GError **error)
+static gboolean make_seats(Planner *planner, const DaxcRequest *request, GError **error)
 {
 	for (guint i = 0; i < request->cells->len; i++) {
-		Job *job = g_new0(Job, 1);
+		DaxcSeat *seat = daxc_seat_new(g_ptr_array_index(request->cells, i));
 
-		job->cell = g_ptr_array_index(request->cells, i);
-		job->zones = g_array_new(FALSE, FALSE, sizeof(guint));
-		g_ptr_array_add(planner->jobs, job);
-		if (!find_zones(planner, job, error))
+		g_ptr_array_add(planner->seats, seat);
+		if (!find_ways(planner, seat, error))
 			return FALSE;
 	}
 	return TRUE;
-}
-
-/* One cell after the other. */
-
-static gboolean choose_in(Planner *planner, const Job *job, guint zone,
-			  DaxcChoice *choice)
-{
-	const DaxcCellRequest *cell = job->cell;
-	DaxcStock *stock = stock_of(planner, zone);
-	guint64 need = granules_of(cell, zone_at(planner, zone));
-
-	if (need > stock->total)
-		return FALSE;
-	if (cell->wish == DAXC_WISH_LIST)
-		return daxc_choose_list(stock, (guint32)need, list_of(cell),
-					cell->list->len, choice);
-	return daxc_choose(stock, (guint32)need,
-			   cell->wish == DAXC_WISH_COUNT ? cell->count : 0, choice);
-}
-
-/* Whether a choice in one zone fits better than the best in the node so far. */
-static gboolean fits_better(Planner *planner, const DaxcChoice *choice, guint zone,
-			    const Job *best)
-{
-	if (choice->fresh != best->choice.fresh)
-		return choice->fresh < best->choice.fresh;
-	if (choice->n != best->choice.n)
-		return choice->n < best->choice.n;
-	if (choice->claimed != best->choice.claimed)
-		return choice->claimed < best->choice.claimed;
-	return stock_of(planner, zone)->total < stock_of(planner, best->zone)->total;
-}
-
-/* Finds the zone of the nearest node with room that fits @job best. */
-static gboolean choose_zone(Planner *planner, Job *job)
-{
-	gboolean found = FALSE;
-	gint node = DAXC_ANY_NODE;
-
-	for (guint i = 0; i < job->zones->len; i++) {
-		guint zone = g_array_index(job->zones, guint, i);
-		g_auto(DaxcChoice) choice = {0};
-
-		if (found && zone_at(planner, zone)->node != node)
-			break;
-		node = zone_at(planner, zone)->node;
-		if (!choose_in(planner, job, zone, &choice))
-			continue;
-		if (found && !fits_better(planner, &choice, zone, job))
-			continue;
-		daxc_choice_clear(&job->choice);
-		job->choice = choice;
-		choice = (DaxcChoice){0};
-		job->zone = zone;
-		found = TRUE;
-	}
-	return found;
-}
-
-/* Takes what a job chose, so that the next one sees it. */
-static void take(Planner *planner, const Job *job)
-{
-	guint8 *owned = owned_colors(planner, zone_at(planner, job->zone)->domain);
-
-	daxc_stock_take(stock_of(planner, job->zone), &job->choice);
-	for (guint32 i = 0; i < job->choice.n; i++)
-		owned[job->choice.color[i]] = 1;
-}
-
-static guint freedom(const Job *job)
-{
-	static const guint wishes[] = {
-		[DAXC_WISH_LIST] = 0,
-		[DAXC_WISH_COUNT] = 2,
-		[DAXC_WISH_ANY] = 4,
-	};
-
-	return wishes[job->cell->wish] + (job->cell->node == DAXC_ANY_NODE);
-}
-
-static gint compare_freedom(gconstpointer a, gconstpointer b)
-{
-	const Job *one = *(Job *const *)a, *other = *(Job *const *)b;
-	guint this = freedom(one), that = freedom(other);
-
-	if (this != that)
-		return this < that ? -1 : 1;
-	return (one->cell->id > other->cell->id) - (one->cell->id < other->cell->id);
-}
-
-static GPtrArray *sorted_jobs(GPtrArray *jobs, GCompareFunc compare)
-{
-	GPtrArray *sorted = g_ptr_array_copy(jobs, NULL, NULL);
-
-	g_ptr_array_set_free_func(sorted, NULL);
-	g_ptr_array_sort(sorted, compare);
-	return sorted;
-}
-
-/* Those with the least choice first, each where it likes best. */
-static gboolean place_in_turn(Planner *planner)
-{
-	g_autoptr(GPtrArray) jobs = sorted_jobs(planner->jobs, compare_freedom);
-
-	for (guint i = 0; i < jobs->len; i++) {
-		Job *job = g_ptr_array_index(jobs, i);
-
-		if (!choose_zone(planner, job))
-			return FALSE;
-		take(planner, job);
-	}
-	return TRUE;
-}
-
-/* All cells at once, every way. */
-
-static gint compare_size(gconstpointer a, gconstpointer b)
-{
-	const Job *one = *(Job *const *)a, *other = *(Job *const *)b;
-	guint this = freedom(one), that = freedom(other);
-
-	if (this != that)
-		return this < that ? -1 : 1;
-	if (one->cell->size != other->cell->size)
-		return one->cell->size > other->cell->size ? -1 : 1;
-	return (one->cell->id > other->cell->id) - (one->cell->id < other->cell->id);
-}
-
-static gboolean same_array(const GArray *one, const GArray *other, gsize size)
-{
-	return one->len == other->len &&
-	       (one->len == 0 || memcmp(one->data, other->data, one->len * size) == 0);
-}
-
-/* Cells that ask for the same are interchangeable. */
-static gboolean same_wish(const Job *one, const Job *other)
-{
-	const DaxcCellRequest *a = one->cell, *b = other->cell;
-
-	if (a->size != b->size || a->wish != b->wish ||
-	    !same_array(one->zones, other->zones, sizeof(guint)))
-		return FALSE;
-	if (a->wish == DAXC_WISH_COUNT)
-		return a->count == b->count;
-	return a->wish == DAXC_WISH_ANY || same_array(a->list, b->list, sizeof(guint32));
-}
-
-static void fill_share(const Planner *planner, Job *job, guint zone)
-{
-	const DaxcCellRequest *cell = job->cell;
-
-	job->zone = zone;
-	job->share.need = (guint32)granules_of(cell, zone_at(planner, zone));
-	job->share.wish = cell->wish;
-	job->share.n = cell->wish == DAXC_WISH_LIST ? cell->list->len : cell->count;
-	job->share.list = list_of(cell);
-}
-
-/* Places @jobs from @index up, the one before in zone @before of its own. */
-static gboolean search(Planner *planner, GPtrArray *jobs, guint index, guint before,
-		       gint64 *steps)
-{
-	Job *job;
-	guint first = 0;
-
-	if (index == jobs->len)
-		return TRUE;
-	job = g_ptr_array_index(jobs, index);
-	if (index > 0 && same_wish(g_ptr_array_index(jobs, index - 1), job))
-		first = before;
-	for (guint i = first; i<job->zones->len && * steps> 0; i++) {
-		guint zone = g_array_index(job->zones, guint, i);
-		GPtrArray *guests = planner->guests[zone];
-		DaxcStock *stock = stock_of(planner, zone);
-
-		if (granules_of(job->cell, zone_at(planner, zone)) > stock->total)
-			continue;
-		fill_share(planner, job, zone);
-		g_ptr_array_add(guests, &job->share);
-		if (daxc_share(stock, guests, steps) &&
-		    search(planner, jobs, index + 1, i, steps))
-			return TRUE;
-		g_ptr_array_set_size(guests, (gint)guests->len - 1);
-	}
-	return FALSE;
-}
-
-/* Tries every way to place @jobs on what the layout has. */
-static gboolean can_place(Planner *planner, GPtrArray *jobs, gint64 *steps)
-{
-	g_autoptr(GPtrArray) sorted = sorted_jobs(jobs, compare_size);
-
-	for (guint i = 0; i < daxc_layout_zones(planner->layout); i++)
-		g_ptr_array_set_size(planner->guests[i], 0);
-	return search(planner, sorted, 0, 0, steps);
-}
-
-/* Turns the outcome of a search into choices. */
-static void settle(Planner *planner)
-{
-	g_autoptr(GPtrArray) jobs = sorted_jobs(planner->jobs, compare_freedom);
-
-	for (guint i = 0; i < jobs->len; i++) {
-		Job *job = g_ptr_array_index(jobs, i);
-
-		daxc_choice_clear(&job->choice);
-		if (job->cell->wish == DAXC_WISH_ANY) {
-			choose_in(planner, job, job->zone, &job->choice);
-		} else {
-			job->choice = job->share.choice;
-			job->share.choice = (DaxcChoice){0};
-		}
-		take(planner, job);
-	}
 }
 
 /* Why not. */
 
-static void refuse(const Planner *planner, GPtrArray *jobs, gboolean cut_short,
+static GArray *zones_of(const DaxcSeat *seat)
+{
+	GArray *zones = g_array_new(FALSE, FALSE, sizeof(guint));
+
+	for (guint i = 0; i < seat->ways->len; i++)
+		g_array_append_val(zones, daxc_seat_way(seat, i)->zone);
+	return zones;
+}
+
+static void refuse(const Planner *planner, GPtrArray *seats, gboolean cut_short,
 		   GError **error)
 {
-	g_autofree DaxcRefused *cells = g_new(DaxcRefused, jobs->len);
+	g_autofree DaxcRefused *cells = g_new(DaxcRefused, seats->len);
+	g_autoptr(GPtrArray)
+		all = g_ptr_array_new_with_free_func((GDestroyNotify)g_array_unref);
 
-	for (guint i = 0; i < jobs->len; i++) {
-		const Job *job = g_ptr_array_index(jobs, i);
+	for (guint i = 0; i < seats->len; i++) {
+		const DaxcSeat *seat = g_ptr_array_index(seats, i);
+		GArray *zones = zones_of(seat);
 
-		cells[i] = (DaxcRefused){job->cell, job->zones};
+		g_ptr_array_add(all, zones);
+		cells[i] = (DaxcRefused){seat->cell, zones};
 	}
-	daxc_refuse(planner->layout, planner->tenant, cells, jobs->len, cut_short, error);
+	daxc_refuse(planner->layout, planner->tenant, cells, seats->len, cut_short,
+		    error);
 }
 
 /* Names a cell that cannot even be placed alone. */
 static gboolean refuse_alone(Planner *planner, GError **error)
 {
-	for (guint i = 0; i < planner->jobs->len; i++) {
-		Job *job = g_ptr_array_index(planner->jobs, i);
+	for (guint i = 0; i < planner->seats->len; i++) {
+		DaxcSeat *seat = g_ptr_array_index(planner->seats, i);
 		g_autoptr(GPtrArray) alone = NULL;
 
-		if (choose_zone(planner, job))
+		if (daxc_place_alone(&planner->room, seat))
 			continue;
 		alone = g_ptr_array_new();
-		g_ptr_array_add(alone, job);
+		g_ptr_array_add(alone, seat);
 		refuse(planner, alone, FALSE, error);
 		return TRUE;
 	}
@@ -544,33 +336,34 @@ static gboolean refuse_alone(Planner *planner, GError **error)
 /* Leaves out cells without which the others do not fit together either. */
 static GPtrArray *narrow(Planner *planner)
 {
-	GPtrArray *jobs = g_ptr_array_copy(planner->jobs, NULL, NULL);
+	GPtrArray *seats = g_ptr_array_copy(planner->seats, NULL, NULL);
 
-	g_ptr_array_set_free_func(jobs, NULL);
-	for (guint i = jobs->len; i-- > 0 && jobs->len > 2 && jobs->len <= NARROW_MAX;) {
+	g_ptr_array_set_free_func(seats, NULL);
+	for (guint i = seats->len;
+	     i-- > 0 && seats->len > 2 && seats->len <= NARROW_MAX;) {
 		gint64 steps = SEARCH_STEPS / NARROW_MAX;
-		Job *job = g_ptr_array_steal_index(jobs, i);
+		DaxcSeat *seat = g_ptr_array_steal_index(seats, i);
 
-		if (can_place(planner, jobs, &steps) || steps == 0)
-			g_ptr_array_insert(jobs, (gint)i, job);
+		if (daxc_place_search(&planner->room, seats, &steps) || steps == 0)
+			g_ptr_array_insert(seats, (gint)i, seat);
 	}
-	return jobs;
+	return seats;
 }
 
 static gboolean place_together(Planner *planner, GError **error)
 {
 	gint64 steps = SEARCH_STEPS;
-	g_autoptr(GPtrArray) jobs = NULL;
+	g_autoptr(GPtrArray) seats = NULL;
 
 	forget_stock(planner);
 	if (refuse_alone(planner, error))
 		return FALSE;
-	if (can_place(planner, planner->jobs, &steps)) {
-		settle(planner);
+	if (daxc_place_search(&planner->room, planner->seats, &steps)) {
+		daxc_place_settle(&planner->room, planner->seats);
 		return TRUE;
 	}
-	jobs = steps > 0 ? narrow(planner) : g_ptr_array_ref(planner->jobs);
-	refuse(planner, jobs, steps == 0, error);
+	seats = steps > 0 ? narrow(planner) : g_ptr_array_ref(planner->seats);
+	refuse(planner, seats, steps == 0, error);
 	return FALSE;
 }
 
@@ -668,7 +461,7 @@ static void by_wait(const DaxcZone *zone, guint32 *order, guint32 n)
 	memcpy(order, sorted, n * sizeof(*order));
 }
 
-/* Picks the granules of all jobs in one zone. */
+/* Picks the granules of all cells in one zone. */
 static void fill_shelf(const Planner *planner, guint zone_index, Shelf *shelf)
 {
 	const DaxcZone *zone = zone_at(planner, zone_index);
@@ -678,11 +471,12 @@ static void fill_shelf(const Planner *planner, guint zone_index, Shelf *shelf)
 	g_autofree Spot *spot = NULL;
 	guint32 total = 0, n;
 
-	for (guint i = 0; i < planner->jobs->len; i++) {
-		const Job *job = g_ptr_array_index(planner->jobs, i);
+	for (guint i = 0; i < planner->seats->len; i++) {
+		const DaxcSeat *seat = g_ptr_array_index(planner->seats, i);
 
-		for (guint32 j = 0; job->zone == zone_index && j < job->choice.n; j++)
-			wanted[job->choice.color[j]] += job->choice.used[j];
+		for (guint32 j = 0;
+		     daxc_seat_zone(seat) == zone_index && j < seat->choice.n; j++)
+			wanted[seat->choice.color[j]] += seat->choice.used[j];
 	}
 	shelf->at = g_new(guint32, colors);
 	for (guint32 c = 0; c < colors; c++) {
@@ -702,11 +496,12 @@ static void fill_shelf(const Planner *planner, guint zone_index, Shelf *shelf)
 		shelf->index[shelf->at[color]++] = order[i];
 		wanted[color]--;
 	}
-	for (guint i = 0; i < planner->jobs->len; i++) {
-		const Job *job = g_ptr_array_index(planner->jobs, i);
+	for (guint i = 0; i < planner->seats->len; i++) {
+		const DaxcSeat *seat = g_ptr_array_index(planner->seats, i);
 
-		for (guint32 j = 0; job->zone == zone_index && j < job->choice.n; j++)
-			shelf->at[job->choice.color[j]] -= job->choice.used[j];
+		for (guint32 j = 0;
+		     daxc_seat_zone(seat) == zone_index && j < seat->choice.n; j++)
+			shelf->at[seat->choice.color[j]] -= seat->choice.used[j];
 	}
 }
 
@@ -746,22 +541,23 @@ static guint64 align_of(const GArray *extents)
 	return bits % DAXC_GRANULE_MAX == 0 ? DAXC_GRANULE_MAX : DAXC_GRANULE_MIN;
 }
 
-static DaxcCellPlan *make_cell_plan(const Planner *planner, const Job *job, Shelf *shelf)
+static DaxcCellPlan *make_cell_plan(const Planner *planner, const DaxcSeat *seat,
+				    Shelf *shelf)
 {
-	const DaxcZone *zone = zone_at(planner, job->zone);
+	const DaxcZone *zone = zone_at(planner, daxc_seat_zone(seat));
 	DaxcCellPlan *cell = g_new0(DaxcCellPlan, 1);
-	guint32 n = (guint32)granules_of(job->cell, zone);
+	guint32 n = (guint32)daxc_cell_granules(seat->cell, zone->granule);
 	g_autofree guint32 *order = g_new(guint32, n);
 
-	cell->cell = job->cell->id;
+	cell->cell = seat->cell->id;
 	cell->region = zone->region;
 	cell->node = zone->node;
-	cell->size = job->cell->size;
+	cell->size = seat->cell->size;
 	cell->granule = zone->granule;
 	cell->granules = g_array_sized_new(FALSE, FALSE, sizeof(DaxcGranule), n);
-	daxc_alternate(job->choice.used, job->choice.n, n, order);
+	daxc_alternate(seat->choice.used, seat->choice.n, n, order);
 	for (guint32 i = 0; i < n; i++) {
-		guint32 color = job->choice.color[order[i]];
+		guint32 color = seat->choice.color[order[i]];
 		guint32 index = shelf->index[shelf->at[color]++];
 		DaxcGranule granule = {zone->start + index * zone->granule, color};
 
@@ -776,19 +572,19 @@ static DaxcPlan *make_plan(const Planner *planner)
 {
 	DaxcPlan *plan = g_new0(DaxcPlan, 1);
 
-	plan->cells = g_ptr_array_new_full(planner->jobs->len, cell_plan_destroy);
-	g_ptr_array_set_size(plan->cells, (gint)planner->jobs->len);
+	plan->cells = g_ptr_array_new_full(planner->seats->len, cell_plan_destroy);
+	g_ptr_array_set_size(plan->cells, (gint)planner->seats->len);
 	for (guint zone = 0; zone < daxc_layout_zones(planner->layout); zone++) {
 		g_auto(Shelf) shelf = {0};
 
-		for (guint i = 0; i < planner->jobs->len; i++) {
-			const Job *job = g_ptr_array_index(planner->jobs, i);
+		for (guint i = 0; i < planner->seats->len; i++) {
+			const DaxcSeat *seat = g_ptr_array_index(planner->seats, i);
 
-			if (job->zone != zone)
+			if (daxc_seat_zone(seat) != zone)
 				continue;
 			if (!shelf.index)
 				fill_shelf(planner, zone, &shelf);
-			plan->cells->pdata[i] = make_cell_plan(planner, job, &shelf);
+			plan->cells->pdata[i] = make_cell_plan(planner, seat, &shelf);
 		}
 	}
 	return plan;
@@ -797,12 +593,9 @@ static DaxcPlan *make_plan(const Planner *planner)
 static void planner_clear(Planner *planner)
 {
 	forget_stock(planner);
-	for (guint i = 0; i < daxc_layout_zones(planner->layout); i++)
-		g_ptr_array_unref(planner->guests[i]);
-	g_free(planner->guests);
 	g_free(planner->stock);
 	g_free(planner->owned);
-	g_ptr_array_unref(planner->jobs);
+	g_ptr_array_unref(planner->seats);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Planner, planner_clear)
 
@@ -814,18 +607,17 @@ DaxcPlan *daxc_plan_new(const DaxcLayout *layout, const DaxcRequest *request,
 		.tenant = request->tenant,
 		.stock = g_new0(DaxcStock, daxc_layout_zones(layout)),
 		.owned = g_new0(guint8 *, daxc_layout_domains(layout)),
-		.jobs = g_ptr_array_new_with_free_func(job_free),
-		.guests = g_new0(GPtrArray *, daxc_layout_zones(layout)),
+		.seats = g_ptr_array_new_with_free_func((GDestroyNotify)daxc_seat_free),
+		.room = {daxc_layout_zones(layout), room_stock, room_owned, &planner},
 	};
 
-	for (guint i = 0; i < daxc_layout_zones(layout); i++)
-		planner.guests[i] = g_ptr_array_new();
 	if (!daxc_request_check(request, error))
 		return NULL;
 	planner.user = daxc_layout_find_tenant(layout, request->tenant);
-	if (!make_jobs(&planner, request, error))
+	if (!make_seats(&planner, request, error))
 		return NULL;
-	if (!place_in_turn(&planner) && !place_together(&planner, error))
+	if (!daxc_place_in_turn(&planner.room, planner.seats) &&
+	    !place_together(&planner, error))
 		return NULL;
 	return make_plan(&planner);
 }
