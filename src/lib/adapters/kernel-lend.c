@@ -24,11 +24,6 @@ guint64 daxc_kernel_lend_unit(DaxcKernel *kernel, GError **error)
 	return 0;
 }
 
-gboolean daxc_kernel_is_lent(const DaxcInstance *instance)
-{
-	return g_strcmp0(instance->driver, DAXC_DRIVER_KMEM) == 0;
-}
-
 /* Reads back what the kernel was asked for. */
 static gboolean check_lent(DaxcKernel *kernel, const char *name, gboolean lent,
 			   GError **error)

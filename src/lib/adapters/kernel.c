@@ -31,6 +31,11 @@ DaxcInstance *daxc_instance_new(guint region, guint number)
 	return instance;
 }
 
+gboolean daxc_kernel_is_lent(const DaxcInstance *instance)
+{
+	return g_strcmp0(instance->driver, DAXC_DRIVER_KMEM) == 0;
+}
+
 DaxcInstance *daxc_instance_copy(const DaxcInstance *instance)
 {
 	DaxcInstance *copy = g_memdup2(instance, sizeof(*instance));

@@ -7,17 +7,6 @@
 #include <daxcolor/lend.h>
 #include <daxcolor/size.h>
 
-gboolean daxc_tenant_check_guest(const char *tenant, GError **error)
-{
-	if (strcmp(tenant, DAXC_LENT_TENANT) != 0)
-		return TRUE;
-	g_set_error(
-		error, DAXC_ERROR, DAXC_ERROR_INVALID,
-		"no guest can be of tenant %s: that is the host, for what is lent to it",
-		tenant);
-	return FALSE;
-}
-
 /**
  * Wanted: what is asked for, of one cache domain.
  * @set: a byte for each color: it is asked for

@@ -23,7 +23,4 @@ G_BEGIN_DECLS
 GPtrArray *daxc_lend_plan(const DaxcLayout *layout, gint node, const GArray *colors,
 			  guint64 unit, GError **error);
 
-/* Fails with DAXC_ERROR_INVALID when @tenant is the host, for what is lent to it. */
-gboolean daxc_tenant_check_guest(const char *tenant, GError **error);
-
 G_END_DECLS

@@ -3,6 +3,9 @@
 
 #include <string.h>
 
+#include <daxcolor/error.h>
+#include <daxcolor/lend.h>
+
 #define NIL "00000000-0000-0000-0000-000000000000"
 
 /* dc5e0459-325c-454b-b5eb-967971957c33: made at random, and ours from then on. */
@@ -42,4 +45,15 @@ char *daxc_owner_uuid(const char *tenant)
 			       id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7],
 			       id[8], id[9], id[10], id[11], id[12], id[13], id[14],
 			       id[15]);
+}
+
+gboolean daxc_tenant_check_guest(const char *tenant, GError **error)
+{
+	if (strcmp(tenant, DAXC_LENT_TENANT) != 0)
+		return TRUE;
+	g_set_error(
+		error, DAXC_ERROR, DAXC_ERROR_INVALID,
+		"no guest can be of tenant %s: that is the host, for what is lent to it",
+		tenant);
+	return FALSE;
 }

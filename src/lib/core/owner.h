@@ -15,4 +15,7 @@ G_BEGIN_DECLS
  */
 char *daxc_owner_uuid(const char *tenant);
 
+/* Fails with DAXC_ERROR_INVALID when @tenant is the host, for what is lent to it. */
+gboolean daxc_tenant_check_guest(const char *tenant, GError **error);
+
 G_END_DECLS

@@ -10,7 +10,7 @@
 #include <daxcolor/geometry.h>
 #include <daxcolor/size.h>
 
-#include "core/lend.h"
+#include "core/owner.h"
 
 #define TENANT_MAX 64
 

@@ -28,11 +28,6 @@
  * gives back in less. */
 #define LEAST_MS 1000
 
-gboolean daxc_carving_is_lent(const DaxcCarving *carving)
-{
-	return strcmp(carving->tenant, DAXC_LENT_TENANT) == 0;
-}
-
 GPtrArray *daxc_host_lent(DaxcHost *host, GError **error)
 {
 	g_autofree char *uuid = daxc_owner_uuid(DAXC_LENT_TENANT);
@@ -463,19 +458,4 @@ gboolean daxc_reclaim_for(DaxcHost *host, const DaxcRequest *request,
 		return FALSE;
 	}
 	return plan != NULL;
-}
-
-/* ---- what was interrupted ---- */
-
-gboolean daxc_recover_lent(DaxcHost *host, DaxcCarving *carving,
-			   const DaxcInstance *instance, GPtrArray *report,
-			   GError **error)
-{
-	g_autofree char *who = daxc_carving_describe(carving);
-
-	carving->state = DAXC_CARVING_ACTIVE;
-	g_free(carving->instance);
-	carving->instance = g_strdup(instance->name);
-	daxc_report(report, "%s: was interrupted: the host has it", who);
-	return daxc_ledger_update(host->ledger, carving, error);
 }

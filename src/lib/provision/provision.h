@@ -306,12 +306,6 @@ gboolean daxc_refuse_lent(const char *uuid, GError **error);
 gboolean daxc_reclaim_for(DaxcHost *host, const DaxcRequest *request,
 			  const GArray *denied, GError **failure);
 
-/* In a transaction: what a lender, or one who took back, has left half done, and the host
- * has, is lent. */
-gboolean daxc_recover_lent(DaxcHost *host, DaxcCarving *carving,
-			   const DaxcInstance *instance, GPtrArray *report,
-			   GError **error);
-
 /* Start of process @pid in clock ticks after boot, 0 when there is no such one. */
 guint64 daxc_process_start(gint64 pid);
 

@@ -12,6 +12,11 @@ gboolean daxc_is_of_guest(const DaxcCarving *carving)
 	return carving->state != DAXC_CARVING_SCRUBBING;
 }
 
+gboolean daxc_carving_is_lent(const DaxcCarving *carving)
+{
+	return strcmp(carving->tenant, DAXC_LENT_TENANT) == 0;
+}
+
 char *daxc_carving_describe(const DaxcCarving *carving)
 {
 	if (!daxc_is_of_guest(carving))

@@ -185,6 +185,20 @@ static gboolean undo_record(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 	return TRUE;
 }
 
+/* What a lender, or one who took back, has left half done, and the host has, is lent. */
+static gboolean recover_lent(DaxcHost *host, DaxcCarving *carving,
+			     const DaxcInstance *instance, GPtrArray *report,
+			     GError **error)
+{
+	g_autofree char *who = daxc_carving_describe(carving);
+
+	carving->state = DAXC_CARVING_ACTIVE;
+	g_free(carving->instance);
+	carving->instance = g_strdup(instance->name);
+	daxc_report(report, "%s: was interrupted: the host has it", who);
+	return daxc_ledger_update(host->ledger, carving, error);
+}
+
 static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint index,
 			    GPtrArray *report, GError **error)
 {
@@ -199,7 +213,7 @@ static gboolean recover_one(DaxcHost *host, const DaxcSnapshot *snapshot, guint 
 	if (carving->state != DAXC_CARVING_ACTIVE && daxc_maker_lives(carving))
 		return TRUE;
 	if (kept && lent)
-		return daxc_recover_lent(host, carving, instance, report, error);
+		return recover_lent(host, carving, instance, report, error);
 	if (!instance && is_elsewhere(host, carving))
 		return TRUE;
 	return undo_record(host, snapshot, index, report, error);

@@ -4,7 +4,7 @@
 
 #include <daxcolor/error.h>
 
-#include "core/lend.h"
+#include "core/owner.h"
 
 GPtrArray *daxc_host_reservations(DaxcHost *host, GError **error)
 {
