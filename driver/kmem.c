@@ -117,6 +117,7 @@ static struct page *dc_kmem_page(const struct dc_kmem *kmem, u64 index)
 /* One that was never the system's since its block came online. */
 static void dc_keep_page(struct page *page)
 {
+	dc_kasan_knows(page);
 	if (!DC_HOTPLUG_IS_PAGE_OFFLINE) {
 		__SetPageOffline(page);
 		__ClearPageReserved(page);

@@ -6,6 +6,9 @@
 #ifndef DAX_COLOR_KMEM_H
 #define DAX_COLOR_KMEM_H
 
+#include <linux/kasan.h>
+#include <linux/mm.h>
+
 #include "dax_color.h"
 #include "super.h"
 
@@ -56,6 +59,24 @@ struct dc_kmem {
 	bool failed;
 	struct dax_color_persist *persist;
 };
+
+/*
+ * KASAN takes memory that comes online for freed, and learns of what is kept by nobody else
+ * than us. This is what compilers call for variables.
+ */
+#ifdef CONFIG_KASAN_GENERIC
+void __asan_set_shadow_00(const void *shadow, ssize_t size);
+
+static inline void dc_kasan_knows(struct page *page)
+{
+	__asan_set_shadow_00(kasan_mem_to_shadow(page_address(page)),
+			     PAGE_SIZE >> KASAN_SHADOW_SCALE_SHIFT);
+}
+#else
+static inline void dc_kasan_knows(struct page *page)
+{
+}
+#endif
 
 /* kmem.c: pages by number */
 void *dc_kmem_address(const struct dc_kmem *kmem, u64 index);
