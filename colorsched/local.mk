@@ -53,6 +53,8 @@ colorsched_colorsched_SOURCES = \
 	colorsched/cli/trace.c \
 	colorsched/cli/verbs.h \
 	src/cli/cli.h \
+	src/cli/libvirt.c \
+	src/cli/libvirt.h \
 	src/cli/output.c \
 	src/cli/output.h \
 	src/cli/program.c \
@@ -60,9 +62,9 @@ colorsched_colorsched_SOURCES = \
 	src/cli/request.c \
 	src/cli/request.h
 colorsched_colorsched_CPPFLAGS = $(AM_CPPFLAGS) -I$(top_srcdir)/src
-colorsched_colorsched_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(JSON_CFLAGS) \
+colorsched_colorsched_CFLAGS = $(AM_CFLAGS) $(GLIB_CFLAGS) $(JSON_CFLAGS) $(LIBVIRT_CFLAGS) \
 	-DDAXCOLOR_VERSION=\"$(PACKAGE_VERSION)\"
-colorsched_colorsched_LDADD = libcolorsched.la $(GLIB_LIBS) $(JSON_LIBS)
+colorsched_colorsched_LDADD = libcolorsched.la $(GLIB_LIBS) $(JSON_LIBS) $(LIBVIRT_LIBS)
 
 # Unit tests.
 

@@ -4,15 +4,13 @@
 #include "domain.h"
 
 #include <errno.h>
-#include <libvirt-gobject/libvirt-gobject.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "libvirt.h"
 #include "output.h"
-
-#define DEFAULT_URI "qemu:///system"
 
 /**
  * Session: one domain and what happens to it.
@@ -38,22 +36,6 @@ static void session_clear(Session *session)
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Session, session_clear)
 
-static gboolean connect_to(Session *session, const char *uri, GError **error)
-{
-	const char *given = uri ? uri : g_getenv("LIBVIRT_DEFAULT_URI");
-
-	if (!given || !*given)
-		given = DEFAULT_URI;
-	if (!gvir_init_object_check(NULL, NULL, error))
-		return FALSE;
-	session->connection = gvir_connection_new(given);
-	if (gvir_connection_open(session->connection, NULL, error) &&
-	    gvir_connection_fetch_domains(session->connection, NULL, error))
-		return TRUE;
-	g_prefix_error(error, "cannot reach libvirt at %s: ", given);
-	return FALSE;
-}
-
 static gboolean find_domain(Session *session, const char *name, GError **error)
 {
 	session->domain = gvir_connection_find_domain_by_name(session->connection, name);
@@ -70,19 +52,6 @@ static gboolean find_domain(Session *session, const char *name, GError **error)
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
 		    "the domain is transient: change the XML that it is created from");
 	return FALSE;
-}
-
-static char *read_domain(GVirDomain *domain, GError **error)
-{
-	GVirConfigDomain *config = gvir_domain_get_config(
-		domain, GVIR_DOMAIN_XML_INACTIVE | GVIR_DOMAIN_XML_SECURE, error);
-	char *xml;
-
-	if (!config)
-		return NULL;
-	xml = gvir_config_object_to_xml(GVIR_CONFIG_OBJECT(config));
-	g_object_unref(config);
-	return xml;
 }
 
 /* As libvirt-glib writes it, so that only what differs in meaning differs. */
@@ -199,41 +168,6 @@ static gboolean confirm(const Cli *cli, const CliEdit *edit, GError **error)
 	return fgets(answer, sizeof(answer), stdin) && g_ascii_tolower(answer[0]) == 'y';
 }
 
-/* Returns: (transfer full): the domain as libvirt shows it afterwards. */
-static char *define(Session *session, GError **error)
-{
-	GVirConfigDomain *config = gvir_config_domain_new_from_xml(session->after, error);
-	GVirDomain *defined;
-	char *xml;
-
-	if (!config)
-		return NULL;
-	defined = gvir_connection_create_domain(session->connection, config, error);
-	g_object_unref(config);
-	if (!defined)
-		return NULL;
-	xml = read_domain(defined, error);
-	g_object_unref(defined);
-	return xml;
-}
-
-static gboolean define_and_verify(Session *session, GError **error)
-{
-	g_autofree char *xml = define(session, error);
-	g_autoptr(DaxcRequest) wanted = NULL, got = NULL;
-
-	if (!xml || !daxc_domain_read(session->after, -1, &wanted, error) ||
-	    !daxc_domain_read(xml, -1, &got, error))
-		return FALSE;
-	if (!wanted == !got && (!got || g_strcmp0(wanted->tenant, got->tenant) == 0))
-		return TRUE;
-	g_set_error(
-		error, DAXC_ERROR, DAXC_ERROR_FAILED,
-		"libvirt took the new definition, but shows another: see `virsh dumpxml "
-		"--inactive`");
-	return FALSE;
-}
-
 static void print_document(const Session *session, gboolean defined)
 {
 	JsonBuilder *builder = json_builder_new();
@@ -266,10 +200,10 @@ static gboolean prepare(Session *session, const char *name, const CliEdit *edit,
 	g_autoptr(DaxcRequest) request = NULL;
 	g_autofree char *changed = NULL;
 
-	if (!connect_to(session, edit->connect, error) ||
-	    !find_domain(session, name, error))
+	session->connection = cli_libvirt_open(edit->connect, error);
+	if (!session->connection || !find_domain(session, name, error))
 		return FALSE;
-	session->before = read_domain(session->domain, error);
+	session->before = cli_libvirt_read(session->domain, error);
 	if (!session->before)
 		return FALSE;
 	changed = edit->change(session->before, gvir_domain_get_uuid(session->domain),
@@ -295,7 +229,8 @@ CliStatus cli_edit_domain(const Cli *cli, const char *name, const CliEdit *edit)
 		print_diff(session.diff);
 	if (differs && !edit->dry_run) {
 		go = confirm(cli, edit, &error);
-		if (error || (go && !define_and_verify(&session, &error)))
+		if (error || (go && !cli_libvirt_define(session.connection, session.after,
+							&error)))
 			return cli_fail(cli, name, error);
 	}
 	if (cli->json)

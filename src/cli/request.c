@@ -50,16 +50,21 @@ static char *read_xml(const char *path, gsize *length, GError **error)
 	return text;
 }
 
-static CliStatus from_xml(const Cli *cli, const char *path, DaxcRequest **request)
+CliStatus cli_request_domain(const Cli *cli, const char *path, char **xml,
+			     DaxcRequest **request)
 {
 	GError *error = NULL;
 	gsize length;
-	g_autofree char *xml = read_xml(path, &length, &error);
+	g_autofree char *text = read_xml(path, &length, &error);
 
-	if (!xml || !daxc_domain_read(xml, (gssize)length, request, &error))
+	*xml = NULL;
+	*request = NULL;
+	if (!text || !daxc_domain_read(text, (gssize)length, request, &error))
 		return cli_fail(cli, path, error);
-	if (*request)
+	if (*request) {
+		*xml = g_steal_pointer(&text);
 		return CLI_DONE;
+	}
 	g_set_error(
 		&error, DAXC_ERROR, DAXC_ERROR_INVALID,
 		"the domain has no metadata of daxcolor (%s): `daxcolor enroll` it, or "
@@ -142,6 +147,7 @@ CliStatus cli_request(const Cli *cli, const CliWish *wish, int argc, char **argv
 {
 	gboolean wished = wish->size || wish->tenant || wish->node || wish->count ||
 			  wish->list || wish->uuid || wish->name;
+	g_autofree char *xml = NULL;
 
 	*request = NULL;
 	if (argc == 1 && wished)
@@ -150,7 +156,7 @@ CliStatus cli_request(const Cli *cli, const CliWish *wish, int argc, char **argv
 				 "beside %s",
 				 argv[0]);
 	if (argc == 1)
-		return from_xml(cli, argv[0], request);
+		return cli_request_domain(cli, argv[0], &xml, request);
 	if (!wish->size)
 		return cli_usage(cli, "say what: DOMAIN.xml, or --size SIZE");
 	return from_wish(cli, wish, request);

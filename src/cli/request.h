@@ -57,6 +57,15 @@ typedef struct {
 CliStatus cli_request(const Cli *cli, const CliWish *wish, int argc, char **argv,
 		      DaxcRequest **request);
 
+/**
+ * cli_request_domain:
+ * @path: a file of domain XML, or "-"
+ * @xml, @request: (out): its text and what it asks for; NULL when the status is not
+ *   CLI_DONE, and the reason was said
+ */
+CliStatus cli_request_domain(const Cli *cli, const char *path, char **xml,
+			     DaxcRequest **request);
+
 /* Sets count or list of @cell; either may be NULL, both are refused. */
 gboolean cli_set_colors(DaxcCellRequest *cell, const char *count, const char *list,
 			GError **error);
