@@ -65,7 +65,8 @@ static char *run_command(const char *command, GError **error)
 	if (!g_spawn_sync(NULL, (char **)argv, NULL, G_SPAWN_DEFAULT, NULL, NULL, &output,
 			  NULL, &status, &cause) ||
 	    !g_spawn_check_wait_status(status, &cause)) {
-		fail(error, "cannot get a token: %s: %s", command, cause->message);
+		/* A password may stand in the command. */
+		fail(error, "cannot get a token by the command: %s", cause->message);
 		return NULL;
 	}
 	return g_steal_pointer(&output);
@@ -98,10 +99,34 @@ static gboolean renew_token(SchedHttp *http, GError **error)
 	return TRUE;
 }
 
+/* The URL is part of messages, so that nothing secret may be in it; nor is it named here.
+ */
+static gboolean check_url(const char *url, GError **error)
+{
+	g_autoptr(GUri) uri = g_uri_parse(url, G_URI_FLAGS_NONE, NULL);
+
+	if (!uri || !g_uri_get_host(uri) ||
+	    (strcmp(g_uri_get_scheme(uri), "http") != 0 &&
+	     strcmp(g_uri_get_scheme(uri), "https") != 0)) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+			    "the engine's URL is like https://HOST:PORT");
+		return FALSE;
+	}
+	if (!g_uri_get_userinfo(uri) && !g_uri_get_query(uri) && !g_uri_get_fragment(uri))
+		return TRUE;
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID,
+		    "no user, password or query is in the engine's URL: what it trusts "
+		    "is a token");
+	return FALSE;
+}
+
 SchedHttp *sched_http_new(const SchedHttpOptions *options, GError **error)
 {
-	g_autoptr(SchedHttp) http = g_new0(SchedHttp, 1);
+	g_autoptr(SchedHttp) http = NULL;
 
+	if (!check_url(options->url, error))
+		return NULL;
+	http = g_new0(SchedHttp, 1);
 	http->url = g_strdup(options->url);
 	while (g_str_has_suffix(http->url, "/"))
 		http->url[strlen(http->url) - 1] = '\0';
