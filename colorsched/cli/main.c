@@ -7,9 +7,11 @@
 int main(int argc, char **argv)
 {
 	static const CliVerb *const verbs[] = {
-		&sched_plan,	 &sched_simulate_verb, &sched_trace_verb,
-		&sched_register, &sched_hosts,	       &sched_show,
-		&sched_place,	 &sched_release,       NULL,
+		&sched_plan,	   &sched_simulate_verb,
+		&sched_trace_verb, &sched_register,
+		&sched_hosts,	   &sched_tenants,
+		&sched_show,	   &sched_place,
+		&sched_release,	   NULL,
 	};
 	static const CliProgram colorsched = {
 		.name = "colorsched",

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-/* colorsched hosts, colorsched show: what the engine has. */
+/* colorsched hosts, tenants, show: what the engine has. */
 #include <stdio.h>
 
 #include "cli/output.h"
@@ -108,4 +108,45 @@ const CliVerb sched_show = {
 	.least = 1,
 	.most = 1,
 	.run = run_show,
+};
+
+static CliStatus run_tenants(Cli *cli, int argc, char **argv)
+{
+	static const CliColumn columns[] = {
+		{"TENANT", "tenant", CLI_TEXT},
+		{"GUESTS", "guests", CLI_NUMBER},
+		{"GRANULES", "granules", CLI_NUMBER},
+		{NULL},
+	};
+	g_autoptr(SchedEngine) engine = NULL;
+	g_autoptr(GPtrArray) tenants = NULL;
+	g_autoptr(JsonNode) document = NULL;
+	JsonBuilder *builder;
+	GError *error = NULL;
+	CliStatus status;
+
+	engine = sched_cli_engine(cli, &status);
+	if (!engine)
+		return status;
+	tenants = sched_engine_tenants(engine, &error);
+	if (!tenants)
+		return cli_fail(cli, NULL, error);
+	builder = begin("tenants");
+	for (guint i = 0; i < tenants->len; i++) {
+		const SchedEngineTenant *tenant = g_ptr_array_index(tenants, i);
+
+		json_builder_begin_object(builder);
+		cli_add_text(builder, "tenant", tenant->name);
+		cli_add_number(builder, "guests", tenant->guests);
+		cli_add_number(builder, "granules", tenant->granules);
+		json_builder_end_object(builder);
+	}
+	document = end(builder);
+	return print(cli, document, "tenants", columns);
+}
+
+const CliVerb sched_tenants = {
+	.name = "tenants",
+	.summary = "List the tenants that the engine knows, and what they have",
+	.run = run_tenants,
 };

@@ -11,4 +11,5 @@ extern const CliVerb sched_register;
 extern const CliVerb sched_release;
 extern const CliVerb sched_show;
 extern const CliVerb sched_simulate_verb;
+extern const CliVerb sched_tenants;
 extern const CliVerb sched_trace_verb;

@@ -497,6 +497,50 @@ gboolean sched_usage_read(JsonNode *answer, const char *class, guint32 *used)
 	return TRUE;
 }
 
+GPtrArray *sched_classes_read(JsonNode *answer)
+{
+	JsonArray *classes = json_array(json_root(answer), "resource_classes");
+	g_autoptr(GPtrArray) names = g_ptr_array_new_with_free_func(g_free);
+
+	if (!classes)
+		return NULL;
+	for (guint i = 0; i < json_array_get_length(classes); i++) {
+		JsonNode *node = json_array_get_element(classes, i);
+		const char *name =
+			JSON_NODE_HOLDS_OBJECT(node)
+				? sched_json_text(json_node_get_object(node), "name")
+				: NULL;
+
+		if (!name)
+			return NULL;
+		g_ptr_array_add(names, g_strdup(name));
+	}
+	return g_steal_pointer(&names);
+}
+
+gboolean sched_project_read(JsonNode *answer, const char *class, guint64 *consumers,
+			    guint64 *used)
+{
+	JsonObject *usages = sched_json_object(json_root(answer), "usages");
+	g_autoptr(GList) types = usages ? json_object_get_members(usages) : NULL;
+
+	*consumers = *used = 0;
+	if (!usages)
+		return FALSE;
+	for (GList *at = types; at; at = at->next) {
+		JsonObject *type = sched_json_object(usages, at->data);
+		guint64 count, amount = 0;
+
+		if (!sched_json_count(type, "consumer_count", COUNT_MAX, &count) ||
+		    (json_object_has_member(type, class) &&
+		     !sched_json_count(type, class, G_MAXINT32, &amount)))
+			return FALSE;
+		*consumers += count;
+		*used += amount;
+	}
+	return TRUE;
+}
+
 gboolean sched_traits_read(JsonNode *answer, const char *prefix, guint64 *number)
 {
 	return find_number(json_array(json_root(answer), "traits"), prefix, G_MAXINT16,

@@ -76,6 +76,14 @@ GPtrArray *sched_providers_read(JsonNode *answer, const char *member);
 /* What a provider has of @class in use; 0 when that is not in the answer. */
 gboolean sched_usage_read(JsonNode *answer, const char *class, guint32 *used);
 
+/* Returns: (transfer full) (element-type utf8): names of all resource_classes; NULL when
+ * it makes no sense. */
+GPtrArray *sched_classes_read(JsonNode *answer);
+
+/* Consumers of a project, of whatever type, and what they have of @class. */
+gboolean sched_project_read(JsonNode *answer, const char *class, guint64 *consumers,
+			    guint64 *used);
+
 /* The number behind the trait that begins with @prefix. */
 gboolean sched_traits_read(JsonNode *answer, const char *prefix, guint64 *number);
 

@@ -80,6 +80,12 @@ void sched_engine_color_free(SchedEngineColor *color)
 	g_free(color);
 }
 
+void sched_engine_tenant_free(SchedEngineTenant *tenant)
+{
+	g_free(tenant->name);
+	g_free(tenant);
+}
+
 /* Requests. */
 
 static gboolean refuse_answer(const SchedEngine *engine, const char *what, guint status,
@@ -912,4 +918,64 @@ GPtrArray *sched_engine_colors(SchedEngine *engine, const char *host, GError **e
 	}
 	g_ptr_array_sort(colors, compare_engine_colors);
 	return g_steal_pointer(&colors);
+}
+
+static SchedEngineTenant *read_tenant(SchedEngine *engine, const char *name,
+				      const char *class, GError **error)
+{
+	g_autofree char *project = daxc_owner_uuid(name);
+	g_autoptr(JsonNode) answer = NULL;
+	SchedEngineTenant *tenant;
+	guint64 guests, granules;
+	guint status = call(engine, "GET", NULL, &answer, error, "/usages?project_id=%s",
+			    project);
+
+	if (status == 0)
+		return NULL;
+	if (status != HTTP_OK || !sched_project_read(answer, class, &guests, &granules)) {
+		refuse_answer(engine, "what a tenant has", status, error);
+		return NULL;
+	}
+	tenant = g_new0(SchedEngineTenant, 1);
+	tenant->name = g_strdup(name);
+	tenant->guests = guests;
+	tenant->granules = granules;
+	return tenant;
+}
+
+static gint compare_tenants(gconstpointer a, gconstpointer b)
+{
+	return strcmp((*(SchedEngineTenant *const *)a)->name,
+		      (*(SchedEngineTenant *const *)b)->name);
+}
+
+GPtrArray *sched_engine_tenants(SchedEngine *engine, GError **error)
+{
+	g_autoptr(GPtrArray) tenants =
+		g_ptr_array_new_with_free_func((GDestroyNotify)sched_engine_tenant_free);
+	g_autoptr(GPtrArray) classes = NULL;
+	g_autoptr(JsonNode) answer = NULL;
+	guint status = call(engine, "GET", NULL, &answer, error, "/resource_classes");
+
+	if (status == 0)
+		return NULL;
+	classes = sched_classes_read(answer);
+	if (!classes) {
+		refuse_answer(engine, "a list of classes", status, error);
+		return NULL;
+	}
+	for (guint i = 0; i < classes->len; i++) {
+		const char *class = g_ptr_array_index(classes, i);
+		g_autofree char *name = sched_engine_tenant(class);
+		SchedEngineTenant *tenant;
+
+		if (!name)
+			continue;
+		tenant = read_tenant(engine, name, class, error);
+		if (!tenant)
+			return NULL;
+		g_ptr_array_add(tenants, tenant);
+	}
+	g_ptr_array_sort(tenants, compare_tenants);
+	return g_steal_pointer(&tenants);
 }

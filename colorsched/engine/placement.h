@@ -102,6 +102,19 @@ GPtrArray *sched_engine_hosts(SchedEngine *engine, GError **error);
  * DAXC_ERROR_NOT_FOUND. */
 GPtrArray *sched_engine_colors(SchedEngine *engine, const char *host, GError **error);
 
+/* A tenant that the engine has heard of, even when no guest of it is there now. */
+typedef struct {
+	char *name;
+	guint64 guests;
+	guint64 granules;
+} SchedEngineTenant;
+
+void sched_engine_tenant_free(SchedEngineTenant *tenant);
+
+/* Returns: (transfer full) (element-type SchedEngineTenant): by name. One request for
+ * each of them. */
+GPtrArray *sched_engine_tenants(SchedEngine *engine, GError **error);
+
 /* Number of requests so far. */
 guint64 sched_engine_requests(const SchedEngine *engine);
 

@@ -255,6 +255,46 @@ START_TEST(lists_of_providers_are_whole_or_refused)
 }
 END_TEST
 
+START_TEST(usages_of_a_project_are_summed_up)
+{
+	static const char good[] =
+		"{\"usages\":{\"INSTANCE\":{\"consumer_count\":2,\"" MINE "\":5},"
+		"\"unknown\":{\"consumer_count\":1,\"VCPU\":9}}}";
+	static const char *const bad[] = {
+		"{}",
+		"{\"usages\":{\"" MINE "\":5}}",
+		"{\"usages\":{\"INSTANCE\":{\"" MINE "\":5}}}",
+		"{\"usages\":{\"INSTANCE\":{\"consumer_count\":1,\"" MINE "\":-5}}}",
+	};
+	g_autoptr(JsonNode) node = sched_json_parse(good, strlen(good));
+	guint64 consumers, used;
+
+	ck_assert(sched_project_read(node, MINE, &consumers, &used));
+	ck_assert_uint_eq(consumers, 3);
+	ck_assert_uint_eq(used, 5);
+	for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(JsonNode) other = sched_json_parse(bad[i], strlen(bad[i]));
+
+		ck_assert_msg(!sched_project_read(other, MINE, &consumers, &used), "%s",
+			      bad[i]);
+	}
+}
+END_TEST
+
+START_TEST(lists_of_classes_are_whole_or_refused)
+{
+	static const char good[] = "{\"resource_classes\":[{\"name\":\"VCPU\"}]}";
+	static const char bad[] = "{\"resource_classes\":[{\"name\":\"VCPU\"},7]}";
+	g_autoptr(JsonNode) node = sched_json_parse(good, strlen(good));
+	g_autoptr(JsonNode) other = sched_json_parse(bad, strlen(bad));
+	g_autoptr(GPtrArray) names = sched_classes_read(node);
+
+	ck_assert_uint_eq(names->len, 1);
+	ck_assert_str_eq(g_ptr_array_index(names, 0), "VCPU");
+	ck_assert_ptr_null(sched_classes_read(other));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sched-engine");
@@ -271,6 +311,8 @@ int main(void)
 	tcase_add_test(answers, an_inventory_has_one_class);
 	tcase_add_test(answers, an_allocation_is_of_our_classes);
 	tcase_add_test(answers, lists_of_providers_are_whole_or_refused);
+	tcase_add_test(answers, usages_of_a_project_are_summed_up);
+	tcase_add_test(answers, lists_of_classes_are_whole_or_refused);
 	suite_add_tcase(suite, names);
 	suite_add_tcase(suite, answers);
 	return unit_run(suite);
