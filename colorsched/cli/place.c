@@ -13,7 +13,7 @@
 #define HOST_MARK "%s"
 
 static char **aggregates, **traits;
-static char *cache, *tenant, *define;
+static char *cache, *tenant, *define, *spread;
 
 static const GOptionEntry options[] = {
 	{"tenant", 't', 0, G_OPTION_ARG_STRING, &tenant,
@@ -24,6 +24,8 @@ static const GOptionEntry options[] = {
 	 "Only hosts with this trait; may be said again", "NAME"},
 	{"cache", 'c', 0, G_OPTION_ARG_STRING, &cache,
 	 "Cache that the colors of each cell make up at least", "SIZE"},
+	{"spread", 's', 0, G_OPTION_ARG_STRING, &spread,
+	 "On a host that has no guest of this group of the tenant's", "GROUP"},
 	{"define", 'd', 0, G_OPTION_ARG_STRING, &define,
 	 "Define it there, instead of printing it; like qemu+ssh://%s/system", "URI"},
 	{NULL},
@@ -194,6 +196,11 @@ static gboolean read_options(DaxcRequest *request, SchedWant *want, GError **err
 		return FALSE;
 	if (tenant && !daxc_tenant_check(tenant, error))
 		return FALSE;
+	if (spread && !daxc_tenant_check(spread, NULL)) {
+		g_set_error(error, DAXC_ERROR, DAXC_ERROR_INVALID, "\"%s\" is no name",
+			    spread);
+		return FALSE;
+	}
 	if (!check_template(error))
 		return FALSE;
 	if (tenant) {
@@ -241,7 +248,7 @@ static CliStatus run(Cli *cli, int argc, char **argv)
 	engine = sched_cli_engine(cli, &status);
 	if (!engine)
 		return status;
-	grant = sched_engine_place(engine, &want, &error);
+	grant = sched_engine_place(engine, &want, spread, &error);
 	if (!grant)
 		return cli_fail(cli, request->name, error);
 	placed = write_colors(xml, request, grant, &error);

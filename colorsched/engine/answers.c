@@ -445,6 +445,17 @@ gboolean sched_inventory_read(JsonNode *answer, SchedInventory *inventory)
 	return TRUE;
 }
 
+gboolean sched_inventory_has(JsonNode *answer, const char *class, gboolean *has,
+			     guint64 *generation)
+{
+	JsonObject *root = json_root(answer);
+	JsonObject *classes = sched_json_object(root, "inventories");
+
+	*has = classes && json_object_has_member(classes, class);
+	return classes && sched_json_count(root, "resource_provider_generation",
+					   G_MAXINT64, generation);
+}
+
 gboolean sched_answer_has_candidates(JsonNode *answer)
 {
 	JsonArray *requests = json_array(json_root(answer), "allocation_requests");
@@ -460,7 +471,8 @@ static char *read_class(JsonObject *allocations, const char *uuid)
 	g_autoptr(GList) classes = resources ? json_object_get_members(resources) : NULL;
 
 	if (!classes || classes->next || !g_uuid_string_is_valid(uuid) ||
-	    !g_str_has_prefix(classes->data, SCHED_CLASS_TENANT))
+	    !(g_str_has_prefix(classes->data, SCHED_CLASS_TENANT) ||
+	      g_str_has_prefix(classes->data, SCHED_CLASS_SPREAD)))
 		return NULL;
 	return g_strdup(classes->data);
 }

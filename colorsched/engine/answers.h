@@ -61,11 +61,16 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(SchedInventory, sched_inventory_clear)
 /* Returns: FALSE when the answer is anything else. */
 gboolean sched_inventory_read(JsonNode *answer, SchedInventory *inventory);
 
+/* Whether a provider has any of @class, and its generation. FALSE when the answer makes
+ * no sense. */
+gboolean sched_inventory_has(JsonNode *answer, const char *class, gboolean *has,
+			     guint64 *generation);
+
 /* Whether there are candidates in an answer to a candidate query. */
 gboolean sched_answer_has_candidates(JsonNode *answer);
 
-/* Returns: (transfer full): what a consumer has: class by UUID of a color's provider;
- * NULL when it makes no sense. */
+/* Returns: (transfer full): what a consumer has: class by UUID of a color's provider,
+ * or of a host for a spread group; NULL when it makes no sense. */
 GHashTable *sched_allocation_read(JsonNode *answer);
 
 /* Returns: (transfer full) (element-type utf8): @member ("uuid", "name",

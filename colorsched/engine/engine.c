@@ -17,6 +17,7 @@
 #include "names.h"
 
 #define HTTP_OK 200u
+#define HTTP_CREATED 201u
 #define HTTP_NO_CONTENT 204u
 #define HTTP_BAD_REQUEST 400u
 #define HTTP_NOT_FOUND 404u
@@ -442,6 +443,7 @@ static Outcome change_owner(SchedEngine *engine, const char *leaf, const char *f
  * Claim: one guest on its way.
  * @want: as it was asked for
  * @choice: the same for sched_choose(): the engine answers for aggregates and traits
+ * @spread: (nullable): class of its spread group
  * @claimed: (element-type utf8): colors that were nobody's
  */
 typedef struct {
@@ -449,10 +451,78 @@ typedef struct {
 	const SchedWant *want;
 	SchedWant choice;
 	char *class;
+	char *spread;
 	SchedAnswer *answer;
 	SchedPlacement placement;
 	GPtrArray *claimed;
 } Claim;
+
+static const char *claim_root(const Claim *claim)
+{
+	return g_ptr_array_index(claim->answer->roots, claim->placement.host);
+}
+
+/* Whether no guest of the group is on the host. */
+static gboolean is_spread(const Claim *claim, const char *root, gboolean *alone,
+			  GError **error)
+{
+	g_autoptr(JsonNode) answer = NULL;
+	guint32 used = 0;
+	guint status;
+
+	*alone = TRUE;
+	if (!claim->spread)
+		return TRUE;
+	status = call(claim->engine, "GET", NULL, &answer, error,
+		      "/resource_providers/%s/usages", root);
+	if (status == 0)
+		return FALSE;
+	if (status != HTTP_OK || !sched_usage_read(answer, claim->spread, &used))
+		return refuse_answer(claim->engine, "a look at a host", status, error);
+	*alone = used == 0;
+	return TRUE;
+}
+
+/* The host has one of the group's class from now on. */
+static Outcome offer_spread(Claim *claim, GError **error)
+{
+	const char *root = claim_root(claim);
+	g_autoptr(JsonNode) answer = NULL;
+	g_autoptr(JsonNode) body = NULL;
+	guint64 generation;
+	gboolean has;
+	guint status = call(claim->engine, "GET", NULL, &answer, error,
+			    "/resource_providers/%s/inventories", root);
+
+	if (status == 0)
+		return OUTCOME_ERROR;
+	if (status != HTTP_OK ||
+	    !sched_inventory_has(answer, claim->spread, &has, &generation)) {
+		refuse_answer(claim->engine, "a host's inventories", status, error);
+		return OUTCOME_ERROR;
+	}
+	if (has)
+		return OUTCOME_DONE;
+	body = body_of("{\"resource_class\":\"%s\",\"total\":1,"
+		       "\"resource_provider_generation\":%" G_GUINT64_FORMAT "}",
+		       claim->spread, generation);
+	status = call(claim->engine, "POST", body, NULL, error,
+		      "/resource_providers/%s/inventories", root);
+	if (status == HTTP_CREATED)
+		return OUTCOME_DONE;
+	if (status == HTTP_CONFLICT)
+		return OUTCOME_LOST;
+	if (status > 0)
+		refuse_answer(claim->engine, "a place in a group", status, error);
+	return OUTCOME_ERROR;
+}
+
+/* Unless a guest has taken it, which the engine knows. */
+static void withdraw_spread(SchedEngine *engine, const char *root, const char *class)
+{
+	call(engine, "DELETE", NULL, NULL, NULL, "/resource_providers/%s/inventories/%s",
+	     root, class);
+}
 
 /* What cannot be given back stays the tenant's, until its next guest, or the next that
  * leaves. */
@@ -462,6 +532,8 @@ static void give_back(Claim *claim)
 		change_owner(claim->engine, g_ptr_array_index(claim->claimed, i),
 			     claim->class, SCHED_CLASS, NULL);
 	g_ptr_array_set_size(claim->claimed, 0);
+	if (claim->spread)
+		withdraw_spread(claim->engine, claim_root(claim), claim->spread);
 }
 
 static Outcome claim_part(Claim *claim, const SchedPart *part, GError **error)
@@ -523,6 +595,9 @@ static JsonNode *allocation_body(const Claim *claim)
 		g_string_append_printf(list, "%s\"%s\":{\"resources\":{\"%s\":%u}}",
 				       list->len ? "," : "", (char *)leaf, claim->class,
 				       GPOINTER_TO_UINT(sum));
+	if (claim->spread)
+		g_string_append_printf(list, ",\"%s\":{\"resources\":{\"%s\":1}}",
+				       claim_root(claim), claim->spread);
 	return body_of("{\"allocations\":{%s},\"consumer_generation\":null,"
 		       "\"consumer_type\":\"INSTANCE\",\"project_id\":\"%s\","
 		       "\"user_id\":\"%s\"}",
@@ -568,7 +643,7 @@ static Outcome allocate(Claim *claim, GError **error)
 
 static Outcome claim_all(Claim *claim, GError **error)
 {
-	Outcome outcome = OUTCOME_DONE;
+	Outcome outcome = claim->spread ? offer_spread(claim, error) : OUTCOME_DONE;
 
 	for (guint i = 0; outcome == OUTCOME_DONE && i < claim->placement.parts->len; i++)
 		outcome = claim_part(claim, sched_placement_part(&claim->placement, i),
@@ -593,8 +668,12 @@ static Outcome find_place(Claim *claim, GPtrArray *hosts, guint first_batch,
 
 	for (guint at = 0; at < hosts->len; at = end, end += BATCH) {
 		for (guint i = at; i < MIN(end, hosts->len); i++) {
-			if (!read_host(claim->engine, g_ptr_array_index(hosts, i),
-				       claim->class, answers, error))
+			const char *root = g_ptr_array_index(hosts, i);
+			gboolean alone;
+
+			if (!is_spread(claim, root, &alone, error) ||
+			    (alone && !read_host(claim->engine, root, claim->class,
+						 answers, error)))
 				return OUTCOME_ERROR;
 		}
 		g_clear_pointer(&claim->answer, sched_answer_free);
@@ -640,16 +719,16 @@ static GPtrArray *order_hosts(SchedEngine *engine, const Claim *claim, guint *fi
 	return hosts;
 }
 
-static void refuse_place(const SchedEngine *engine, const SchedWant *want, guint hosts,
-			 GError **error)
+static void refuse_place(const Claim *claim, guint hosts, GError **error)
 {
+	const SchedWant *want = claim->want;
 	g_autofree char *size = daxc_size_format(daxc_request_size(want->request));
 
 	g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
-		    "none of %u hosts%s has a place for %s now", hosts,
+		    "none of %u hosts%s has a place for %s%s now", hosts,
 		    want->aggregates || want->traits ? " with these aggregates and traits"
 						     : "",
-		    size);
+		    size, claim->spread ? " apart from the others of its group" : "");
 }
 
 /* One attempt, from the first look on. */
@@ -660,14 +739,16 @@ static Outcome try_to_place(Claim *claim, GError **error)
 	Outcome outcome;
 
 	if (!must(claim->engine, "PUT", NULL, error, "/resource_classes/%s",
-		  claim->class))
+		  claim->class) ||
+	    (claim->spread && !must(claim->engine, "PUT", NULL, error,
+				    "/resource_classes/%s", claim->spread)))
 		return OUTCOME_ERROR;
 	hosts = order_hosts(claim->engine, claim, &first_batch, error);
 	if (!hosts)
 		return OUTCOME_ERROR;
 	outcome = find_place(claim, hosts, first_batch, error);
 	if (outcome == OUTCOME_LOST) {
-		refuse_place(claim->engine, claim->want, hosts->len, error);
+		refuse_place(claim, hosts->len, error);
 		return OUTCOME_ERROR;
 	}
 	return outcome == OUTCOME_DONE ? claim_all(claim, error) : outcome;
@@ -676,7 +757,7 @@ static Outcome try_to_place(Claim *claim, GError **error)
 /* The guest has its place by now, so that this does not fail any more. */
 static SchedGrant *make_grant(const Claim *claim)
 {
-	const char *root = g_ptr_array_index(claim->answer->roots, claim->placement.host);
+	const char *root = claim_root(claim);
 	const SchedModel *model =
 		sched_fleet_model(claim->answer->fleet, claim->placement.host);
 	g_autoptr(GPtrArray)
@@ -706,6 +787,7 @@ static void claim_clear(Claim *claim)
 	g_clear_pointer(&claim->answer, sched_answer_free);
 	sched_placement_clear(&claim->placement);
 	g_free(claim->class);
+	g_free(claim->spread);
 	g_ptr_array_unref(claim->claimed);
 }
 
@@ -727,7 +809,8 @@ static Outcome race(Claim *claim, GError **error)
 	return outcome;
 }
 
-SchedGrant *sched_engine_place(SchedEngine *engine, const SchedWant *want, GError **error)
+SchedGrant *sched_engine_place(SchedEngine *engine, const SchedWant *want,
+			       const char *group, GError **error)
 {
 	g_autoptr(GHashTable) allocation = NULL;
 	SchedGrant *grant = NULL;
@@ -750,6 +833,7 @@ SchedGrant *sched_engine_place(SchedEngine *engine, const SchedWant *want, GErro
 		.cache = want->cache,
 	};
 	claim.class = sched_engine_class(want->request->tenant);
+	claim.spread = group ? sched_spread_class(want->request->tenant, group) : NULL;
 	claim.claimed = g_ptr_array_new_with_free_func(g_free);
 	if (race(&claim, error) == OUTCOME_DONE)
 		grant = make_grant(&claim);
@@ -776,6 +860,10 @@ gboolean sched_engine_release(SchedEngine *engine, const char *uuid, GError **er
 		return FALSE;
 	g_hash_table_iter_init(&iter, allocation);
 	while (g_hash_table_iter_next(&iter, &leaf, &class)) {
+		if (g_str_has_prefix(class, SCHED_CLASS_SPREAD)) {
+			withdraw_spread(engine, leaf, class);
+			continue;
+		}
 		/* Lost: there are granules of it that others of the tenant have. */
 		if (change_owner(engine, leaf, class, SCHED_CLASS, error) ==
 		    OUTCOME_ERROR)

@@ -27,6 +27,15 @@ char *sched_aggregate_uuid(const char *name)
 	return daxc_owner_uuid(whole);
 }
 
+char *sched_spread_class(const char *tenant, const char *group)
+{
+	g_autofree char *name = g_strdup_printf("spread %s %s", tenant, group);
+	g_autofree char *uuid = daxc_owner_uuid(name);
+	g_autofree char *upper = g_ascii_strup(uuid, -1);
+
+	return g_strconcat(SCHED_CLASS_SPREAD, g_strdelimit(upper, "-", '_'), NULL);
+}
+
 gboolean sched_trait_number(const char *trait, const char *prefix, guint64 max,
 			    guint64 *number)
 {

@@ -9,6 +9,12 @@
  * Placement itself refuses to change it while a guest has granules of it. What a guest
  * has is one allocation for its UUID, made for all colors in one step.
  *
+ * A spread group has a class of its own, CUSTOM_DAX_SPREAD_ and a hash of tenant and
+ * name. A host that may get a guest of it has one of that, and the guest's allocation
+ * takes it: Placement itself refuses the second guest, and the place in the group ends
+ * with the allocation, whatever becomes of the client. What is left of a client that was
+ * killed in between is one that nobody has taken, which bars nobody.
+ *
  * Zones and hosts say what they are by traits: CUSTOM_DAX_HOST; CUSTOM_DAX_NODE_1,
  * CUSTOM_DAX_REGION_0, CUSTOM_DAX_GRANULE_1024M, CUSTOM_DAX_SLICE_1024M;
  * CUSTOM_CACHE_COLOR_7. Provider UUIDs follow from names.
@@ -64,6 +70,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SchedGrant, sched_grant_free)
 /**
  * sched_engine_place:
  * @want: its tenant does not matter, the request's does; its avoid neither
+ * @group: (nullable): only a host that has no guest of this group of the tenant's
  *
  * Finds host and colors, claims the colors and allocates their granules to the
  * request's UUID. Losing against somebody else means to look again. Fails with
@@ -73,7 +80,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SchedGrant, sched_grant_free)
  * can be.
  */
 SchedGrant *sched_engine_place(SchedEngine *engine, const SchedWant *want,
-			       GError **error);
+			       const char *group, GError **error);
 
 /**
  * sched_engine_release:

@@ -255,6 +255,42 @@ START_TEST(lists_of_providers_are_whole_or_refused)
 }
 END_TEST
 
+START_TEST(groups_are_the_tenants_own)
+{
+	g_autofree char *web = sched_spread_class("acme", "web");
+	g_autofree char *again = sched_spread_class("acme", "web");
+	g_autofree char *db = sched_spread_class("acme", "db");
+	g_autofree char *other = sched_spread_class("globex", "web");
+
+	ck_assert_str_eq(web, again);
+	ck_assert_str_ne(web, db);
+	ck_assert_str_ne(web, other);
+	ck_assert(g_str_has_prefix(web, SCHED_CLASS_SPREAD));
+	/* What the engine takes for the name of a class. */
+	ck_assert_uint_eq(strspn(web, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"),
+			  strlen(web));
+}
+END_TEST
+
+START_TEST(inventories_are_searched_for_a_class)
+{
+	static const char some[] = "{\"resource_provider_generation\":3,\"inventories\":{"
+				   "\"A\":{\"total\":1},\"B\":{\"total\":1}}}";
+	static const char bad[] = "{\"inventories\":{}}";
+	g_autoptr(JsonNode) node = sched_json_parse(some, strlen(some));
+	g_autoptr(JsonNode) other = sched_json_parse(bad, strlen(bad));
+	guint64 generation;
+	gboolean has;
+
+	ck_assert(sched_inventory_has(node, "B", &has, &generation));
+	ck_assert(has);
+	ck_assert_uint_eq(generation, 3);
+	ck_assert(sched_inventory_has(node, "C", &has, &generation));
+	ck_assert(!has);
+	ck_assert(!sched_inventory_has(other, "A", &has, &generation));
+}
+END_TEST
+
 START_TEST(usages_of_a_project_are_summed_up)
 {
 	static const char good[] =
@@ -311,6 +347,8 @@ int main(void)
 	tcase_add_test(answers, an_inventory_has_one_class);
 	tcase_add_test(answers, an_allocation_is_of_our_classes);
 	tcase_add_test(answers, lists_of_providers_are_whole_or_refused);
+	tcase_add_test(names, groups_are_the_tenants_own);
+	tcase_add_test(answers, inventories_are_searched_for_a_class);
 	tcase_add_test(answers, usages_of_a_project_are_summed_up);
 	tcase_add_test(answers, lists_of_classes_are_whole_or_refused);
 	suite_add_tcase(suite, names);
