@@ -130,40 +130,36 @@ static gboolean is_host_name(const char *name)
 	return TRUE;
 }
 
-static GVirConnection *connect_to(const char *host, char **uri, GError **error)
+static char *uri_of(const char *host, GError **error)
 {
 	const char *mark = strstr(define, HOST_MARK);
 
-	if (!is_host_name(host)) {
-		g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
-			    "the engine says \"%s\", which is no name of a host", host);
-		return NULL;
-	}
-	*uri = g_strdup_printf("%.*s%s%s", (int)(mark - define), define, host,
-			       mark + strlen(HOST_MARK));
-	return cli_libvirt_open(*uri, error);
+	if (is_host_name(host))
+		return g_strdup_printf("%.*s%s%s", (int)(mark - define), define, host,
+				       mark + strlen(HOST_MARK));
+	g_set_error(error, DAXC_ERROR, DAXC_ERROR_REFUSED,
+		    "the engine says \"%s\", which is no name of a host", host);
+	return NULL;
 }
 
-/* Whoever cannot be reached has defined nothing; of a definition that fails nobody knows
- * what is left of it. */
-static gboolean define_on(const char *host, const char *xml, char **uri, gboolean *keep,
-			  GError **error)
+/* Returns: (transfer full): the URI. Whoever cannot be reached has defined nothing; of a
+ * definition that fails nobody knows what is left of it: @keep. */
+static char *define_on(const char *host, const char *xml, gboolean *keep, GError **error)
 {
-	GVirConnection *connection = connect_to(host, uri, error);
-	gboolean done;
+	g_autofree char *uri = uri_of(host, error);
+	GVirConnection *connection = uri ? cli_libvirt_open(uri, error) : NULL;
 
-	*keep = FALSE;
 	if (!connection)
-		return FALSE;
-	*keep = TRUE;
-	done = cli_libvirt_define(connection, xml, error);
+		return NULL;
+	*keep = !cli_libvirt_define(connection, xml, error);
 	g_object_unref(connection);
-	if (!done)
-		g_prefix_error(error,
-			       "its place on %s is kept until `colorsched release`, for "
-			       "%s may have it: ",
-			       host, *uri);
-	return done;
+	if (!*keep)
+		return g_steal_pointer(&uri);
+	g_prefix_error(error,
+		       "its place on %s is kept until `colorsched release`, for %s may "
+		       "have it: ",
+		       host, uri);
+	return NULL;
 }
 
 /* What went wrong after the claim; what was claimed is given back. */
@@ -252,7 +248,9 @@ static CliStatus run(Cli *cli, int argc, char **argv)
 	if (!grant)
 		return cli_fail(cli, request->name, error);
 	placed = write_colors(xml, request, grant, &error);
-	if (!placed || (define && !define_on(grant->host, placed, &uri, &keep, &error))) {
+	if (placed && define)
+		uri = define_on(grant->host, placed, &keep, &error);
+	if (!placed || (define && !uri)) {
 		if (!keep)
 			undo(engine, request, &error);
 		return cli_fail(cli, request->name, error);
