@@ -34,8 +34,10 @@ void domain_tame_message(GError **error)
 
 	if (!error || !*error)
 		return;
-	message = (*error)->message;
-	g_strchomp(message);
+	/* libxml2 cuts long comments off in the middle of a character. */
+	message = g_utf8_make_valid((*error)->message, -1);
+	g_free((*error)->message);
+	(*error)->message = g_strchomp(message);
 	if (strlen(message) > MESSAGE_MAX) {
 		gsize cut = MESSAGE_MAX;
 		char *tamed;
